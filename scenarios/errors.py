@@ -1,0 +1,42 @@
+"""What is wrong with the user's input: every problem found, each with its file, line and key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong in one place.
+
+    >>> print(Problem("a.yaml", 7, "limits.budget", "a price of 0 is not a price", "leave the key out"))
+    a.yaml:7: limits.budget: a price of 0 is not a price (leave the key out)
+    """
+
+    file: str
+    """The file as the user named it, or "<text>", or "<flags>" for the command line."""
+    line: int | None
+    """Counted from 1; None where there is no line to point at."""
+    key: str
+    """Dotted path of the key, "" for the file as a whole."""
+    message: str
+    """What is wrong and what is allowed."""
+    hint: str = ""
+    """What to do: a near miss, or an example."""
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        parts = [where, self.key, self.message] if self.key else [where, self.message]
+        return ": ".join(parts) + (f" ({self.hint})" if self.hint else "")
+
+
+class ScenarioError(Exception):
+    """Bad input. Holds all problems found, so that a user mends a file in one go."""
+
+    def __init__(self, problems: Problem | Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = (problems,) if isinstance(problems, Problem) else tuple(problems)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
