@@ -1,0 +1,293 @@
+"""The answer: a plan, as data that goes to JSON and back.
+
+A plan is self-contained: with the scenario that it answers, it can be verified, reported and compared without the
+program that made it. Money is USD a year, carbon kg CO2e a year, rates requests a second, unless a name says else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA_VERSION = "1.0"
+Status = Literal["optimal", "feasible", "infeasible", "no_candidate", "no_incumbent"]
+Stop = Literal["gap", "infeasible", "no_candidate", "time_limit", "interrupt"]
+Interval = tuple[float, float]
+
+
+class Part(BaseModel):
+    """Base of every part of a plan: frozen, nothing unknown, attribute docstrings become schema descriptions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null")
+
+
+class Amount(Part):
+    """A value of an account."""
+
+    account: str
+    value: float | None
+    unit: str
+
+
+class FleetLine(Part):
+    """Replicas of one kind in one region under one procurement."""
+
+    workload: str
+    region: str
+    offer: str
+    """Node type: an instance type, or an owned node such as `owned-8x-h100-sxm`."""
+    accelerator: str
+    precision: str
+    kv_precision: str
+    tensor_parallel: int
+    pipeline_parallel: int
+    expert_parallel: int
+    batch: int
+    """Most requests that one replica decodes at once."""
+    procurement: Literal["owned", "reserved", "on_demand", "spot"]
+    replicas: int
+    """Replicas; the most over the slots where they are rented by the hour."""
+    devices: int
+    capacity_requests_per_s: float
+    """What the replicas can serve inside the latency limits at the pool's size, at the workload's mix of requests."""
+    requests_per_s: float
+    """Load in the slot where the line serves most."""
+    by_slot: list[SlotLine]
+
+
+class SlotLine(Part):
+    """One slot of a fleet line: replicas that run and the load on them, by request shape."""
+
+    slot: str
+    replicas: int
+    requests_per_s: dict[str, float]
+
+
+class NodeLine(Part):
+    """Whole nodes bought or rented."""
+
+    region: str
+    offer: str
+    accelerator: str
+    procurement: str
+    devices_per_node: int
+    nodes: int
+    """Nodes; the most over the slots where they are rented by the hour."""
+    by_slot: dict[str, int]
+
+
+class PlacedReplicas(Part):
+    """Replicas of one fleet line on one node."""
+
+    fleet: int
+    """Index into `fleet`."""
+    replicas: int
+    """Replicas that lie wholly on this node; a replica over several nodes is listed as 1 on each of them."""
+    spans_nodes: int = 1
+
+
+class PlacedNode(Part):
+    """One node and what runs on it in the slot with most nodes."""
+
+    node: str
+    region: str
+    offer: str
+    procurement: str
+    replicas: list[PlacedReplicas]
+
+
+class Flow(Part):
+    """Requests a second from an origin to a region."""
+
+    workload: str
+    shape: str
+    origin: str
+    region: str
+    slot: str
+    requests_per_s: float
+
+
+class ReadingLine(Part):
+    """A value beside its limit; `slack` is not below 0 where the limit holds."""
+
+    wall: str
+    name: str
+    where: str
+    value: float
+    sense: Literal["<=", ">=", "=="]
+    limit: float | None
+    slack: float | None
+    unit: str
+    percentile: str = ""
+
+
+class Charge(Part):
+    """One line of a bill: what was charged to an account, where and for what."""
+
+    account: str
+    part: str
+    """For example `purchase`, `maintenance`, `energy`, `rent`, `idle power`, `load power`, `embodied`."""
+    region: str
+    offer: str
+    procurement: str
+    value: float
+
+
+class Loss(Part):
+    """What is left after a loss."""
+
+    what: Literal["node", "region"]
+    where: str
+    workload: str
+    slot: str
+    served_requests_per_s: float
+    served_share: float
+    required_share: float | None
+
+
+class Binding(Part):
+    """What a relaxed limit would change, found by solving again."""
+
+    limit: str
+    key: str
+    wall: str
+    change: str
+    """In words, for example `carbon limit 500 t/yr -> 525 t/yr`."""
+    relaxation: float
+    """Relative relaxation, 0.05 for 5 %."""
+    usd_per_year_change: Interval
+    kg_co2e_per_year_change: Interval
+    resolved: bool
+    """False where the change is smaller than the two gaps can tell apart."""
+    seconds: float
+
+
+class ConflictMember(Part):
+    """One limit of a minimal set that cannot hold together."""
+
+    limit: str
+    key: str
+    value: float | str | None
+    unit: str
+    says: str
+
+
+class Repair(Part):
+    """How far a single limit must move for a fleet to exist; `to` is None where moving this limit alone never helps."""
+
+    limit: str
+    key: str
+    start: float | str | None
+    to: float | str | None
+    unit: str
+    usd_per_year: float | None
+    kg_co2e_per_year: float | None
+    verified: bool
+    says: str
+
+
+class Rejected(Part):
+    """A way of running that was ruled out, by which wall and by how much."""
+
+    workload: str
+    what: str
+    wall: str
+    reading: str
+    value: float | None
+    sense: str
+    limit: float | None
+    unit: str
+    says: str
+    usd_per_million_requests: float | None = None
+    """Best-case price at full load, to show how strong the candidate would have been."""
+
+
+class Assumption(Part):
+    """A declared figure that the answer leans on, and where it comes from."""
+
+    name: str
+    value: str
+    source: str
+    confidence: str = ""
+
+
+class Verification(Part):
+    """What the independent check found."""
+
+    passed: bool
+    checks: int
+    failures: list[str]
+
+
+class Lock(Part):
+    """What produced the answer: same lock, same plan."""
+
+    argosy: str
+    highs: str
+    python: str
+    scenario_sha256: str
+    catalog_sha256: str
+    overridden: list[str]
+    seed: int
+    threads: int
+    gap: float
+
+
+class Sizes(Part):
+    """How large the question was and how long each step took, in seconds of processor time."""
+
+    candidates_priced: int
+    candidates_kept: int
+    columns: int
+    rows: int
+    nonzeros: int
+    price_s: float
+    build_s: float
+    solve_s: float
+    verify_s: float = 0.0
+    explain_s: float = 0.0
+
+
+class Plan(Part):
+    """A fleet with its reasons, or the reasons why there is none."""
+
+    schema_version: str = SCHEMA_VERSION
+    scenario: str
+    title: str
+    status: Status
+    stopped_by: Stop
+    gap: float | None
+    """(incumbent - bound) / incumbent, a fraction."""
+    objective: Amount | None
+    bound: Amount | None
+    accounts: dict[str, float]
+    """`usd_per_year`, `kg_co2e_per_year` (operational, on the stated basis), `kwh_per_year`, `litres_per_year`, `devices`;
+    `kg_co2e_embodied_per_year` only where it is known for every device of the fleet."""
+    carbon_basis: str
+    fleet: list[FleetLine] | None
+    nodes: list[NodeLine] = Field(default_factory=list)
+    placement: list[PlacedNode] = Field(default_factory=list)
+    flows: list[Flow] = Field(default_factory=list)
+    charges: list[Charge] = Field(default_factory=list)
+    readings: list[ReadingLine] = Field(default_factory=list)
+    losses: list[Loss] = Field(default_factory=list)
+    binding: list[Binding] = Field(default_factory=list)
+    conflict: list[ConflictMember] = Field(default_factory=list)
+    repairs: list[Repair] = Field(default_factory=list)
+    rejected: list[Rejected] = Field(default_factory=list)
+    assumptions: list[Assumption] = Field(default_factory=list)
+    verified: bool = False
+    verification: Verification | None = None
+    lock: Lock
+    sizes: Sizes | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of the command line for this answer."""
+        if self.status == "optimal":
+            return 0
+        return {"no_candidate": 2, "infeasible": 3}.get(self.status, 4)
+
+
+FleetLine.model_rebuild()
