@@ -1,0 +1,316 @@
+"""People's units at the edge of the program: a closed list, turned into plain SI floats.
+
+Inside, every number is in SI and carries its unit in its name; here "50 ms" becomes 0.05 and "$5M/yr" 5,000,000 dollars
+a year. The list is closed on purpose: a general unit library reads "$5M" as a molar dollar, and a unit that is guessed
+is a wrong answer that looks right. A year has 8,760 hours, a month is a twelfth of it, a tonne is 1,000 kg.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+YEAR_H = 8760.0
+YEAR_S = YEAR_H * HOUR_S
+
+_NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+|(?<=[0-9])\.?)(?:[eE][-+]?[0-9]+)?"
+_SPLIT = re.compile(rf"(?P<sign>[-+]?)\s*(?P<dollar>(?:US)?\$|USD)?\s*(?P<number>{_NUMBER})\s*(?P<rest>.*)", re.DOTALL)
+_MULTIPLIERS = {"k": 1e3, "M": 1e6, "B": 1e9}
+
+
+class UnitError(ValueError):
+    """A quantity that cannot be read. `hint` says what to write instead."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One kind of quantity: what its units are called and what each is worth.
+
+    >>> TIME.parse("50 ms")
+    0.05
+    >>> TIME.parse("50 mss")
+    Traceback (most recent call last):
+    scenarios.units.UnitError: "50 mss" is not a time
+    """
+
+    noun: str
+    """With its article: "a time"."""
+    units: Mapping[str, float]
+    """Every spelling allowed -> its worth in the unit used inside. "" stands for none."""
+    examples: tuple[str, ...]
+    """The first is shown in messages."""
+    bare: tuple[str, ...] = ()
+    """Units to propose when somebody writes a number without one."""
+    plain: float | None = None
+    """What a number without a unit is multiplied by; None: it is an error."""
+    money: bool = False
+    """Must begin with a dollar sign."""
+    multipliers: bool = False
+    """Whether k, M and B may follow the number."""
+    maximum: float = math.inf
+    zero: str = ""
+    """Why zero is refused; "" when it is allowed."""
+    extra_spellings: Mapping[str, str] = field(default_factory=dict)
+    """Spellings refused on purpose -> the one to propose."""
+
+    def parse(self, value: object) -> float:
+        """The quantity in the unit used inside; UnitError when it cannot be one."""
+        if isinstance(value, bool) or value is None:
+            raise UnitError(f"{_show(value)} is not {self.noun}", self._example())
+        if isinstance(value, (int, float)):
+            return self._plain(value)
+        if not isinstance(value, str):
+            raise UnitError(f"{self.noun} is wanted here, not {_kind(value)}", self._example())
+        return self._text(value.strip())
+
+    def _plain(self, value: int | float) -> float:
+        if self.plain is None or self.money:
+            raise UnitError(f"{_show(value)} has no unit", self._bare_hint(f"{value:,.10g}"))
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        return self._bounded(number * self.plain, value)
+
+    def _text(self, text: str) -> float:
+        match = _SPLIT.fullmatch(text)
+        if match is None:
+            raise UnitError(f"{_show(text)} is not {self.noun}", self._example())
+        number, rest = match["number"], match["rest"].strip()
+        if bool(match["dollar"]) != self.money:
+            wanted = f"$ goes before the number: {self._example()}" if self.money else self._example()
+            raise UnitError(f"{_show(text)} is not {self.noun}", wanted)
+        amount = float(number.replace(",", "")) * (-1.0 if match["sign"] == "-" else 1.0)
+        for split in self._splits(rest):
+            multiplier, unit = split
+            if unit in self.units:
+                return self._bounded(_times(amount * multiplier, self.units[unit]), text)
+            if unit == "" and self.plain is not None:
+                return self._bounded(amount * multiplier * self.plain, text)
+        raise self._unreadable(text, match["dollar"] or "", number, rest)
+
+    def _splits(self, rest: str) -> list[tuple[float, str]]:
+        """The ways to read what follows the number: with or without a leading k, M or B."""
+        ways = [(1.0, rest)]
+        if self.multipliers and rest[:1] in _MULTIPLIERS:
+            ways.append((_MULTIPLIERS[rest[0]], rest[1:].lstrip()))
+        return ways
+
+    def _bounded(self, amount: float, value: object) -> float:
+        if not math.isfinite(amount):
+            raise UnitError(f"{_show(value)} is not a finite number", self._example())
+        if amount < 0:
+            raise UnitError(f"{_show(value)} is negative", f"{self.noun} is never negative")
+        if amount == 0 and self.zero:
+            raise UnitError(f"{_show(value)}: {self.zero}", self._example())
+        if amount > self.maximum:
+            percent = self.maximum == 1 and amount <= 100 and isinstance(value, (int, float))
+            hint = f'did you mean "{amount:g}%"?' if percent else self._example()
+            raise UnitError(f"{_show(value)} is more than {self.maximum:g}", hint)
+        return amount
+
+    def _unreadable(self, text: str, dollar: str, number: str, rest: str) -> UnitError:
+        if rest == "":
+            return UnitError(f"{_show(text)} has no unit", self._bare_hint(dollar + number))
+        squeezed = re.sub(r"\s*/\s*|\s+per\s+", "/", rest)
+        prefix = ""
+        if self.multipliers and squeezed not in self.extra_spellings:
+            letter = squeezed[:1]
+            follows = squeezed[1:2]
+            if follows in ("", "/", " ") and letter.upper() in ("K", "M", "B"):
+                prefix = "k" if letter in "kK" else letter.upper()
+                squeezed = squeezed[1:].lstrip()
+        if squeezed == "":
+            return UnitError(f"{_show(text)} has no unit", self._bare_hint(dollar + number + prefix))
+        near = self.extra_spellings.get(squeezed) or _nearest(squeezed, self.units)
+        if near is None:
+            return UnitError(f"{_show(text)} is not {self.noun}", self._example())
+        return UnitError(f"{_show(text)} is not {self.noun}", f'did you mean "{_join(dollar + number + prefix, near)}"?')
+
+    def _example(self) -> str:
+        return "for example " + ", ".join(f'"{example}"' for example in self.examples[:3])
+
+    def _bare_hint(self, number: str) -> str:
+        if self.money and not number.startswith(("$", "US")):
+            number = "$" + number
+        return "write " + " or ".join(f'"{_join(number, unit)}"' for unit in self.bare) if self.bare else self._example()
+
+    def json_schema(self) -> dict[str, object]:
+        """What an editor checks while the user types."""
+        spellings = sorted((unit for unit in self.units if unit), key=len, reverse=True)
+        units = "|".join(_escape(unit) for unit in spellings)
+        optional = "?" if "" in self.units or self.plain is not None else ""
+        dollar = r"(US)?\$ *" if self.money else ""
+        letters = " *[kMB]?" if self.multipliers else ""
+        pattern = rf"^ *\+?{dollar}[0-9.][0-9,]*(\.[0-9]*)?([eE][-+]?[0-9]+)?{letters} *({units}){optional} *$"
+        text = {"type": "string", "pattern": pattern}
+        if self.plain is None:
+            return {**text, "examples": list(self.examples)}
+        return {"anyOf": [{"type": "number", "minimum": 0}, text], "examples": list(self.examples)}
+
+
+def _times(amount: float, worth: float) -> float:
+    """The product, by dividing where that is exact: 57 % is 57 / 100 = 0.57, but 57 x 0.01 is not."""
+    parts = round(1 / worth) if worth < 1 else 1
+    return amount / parts if parts > 1 and abs(parts * worth - 1) < 1e-12 else amount * worth
+
+
+def _escape(unit: str) -> str:
+    return re.sub(r"([$/%.^])", lambda found: found[1] if found[1] == "/" else "\\" + found[1], unit)
+
+
+def _join(number: str, unit: str) -> str:
+    return number + unit if unit[:1] in ("/", "%", "") else f"{number} {unit}"
+
+
+def _nearest(unit: str, spellings: Mapping[str, float]) -> str | None:
+    by_lower = {spelling.lower(): spelling for spelling in reversed(spellings) if spelling}
+    found = difflib.get_close_matches(unit.lower(), by_lower, n=1, cutoff=0.5)
+    return by_lower[found[0]] if found else None
+
+
+def _show(value: object) -> str:
+    """A value as the user wrote it, cut where it is long."""
+    text = f'"{value}"' if isinstance(value, str) else {None: "nothing", True: "true", False: "false"}.get(value, "")  # type: ignore[arg-type]
+    if not text:
+        text = str(value) if not isinstance(value, int) or abs(value) < 10**30 else "a number of more than 30 digits"
+    return text if len(text) <= 60 else text[:56] + '..."'
+
+
+def _kind(value: object) -> str:
+    return {dict: "a mapping", list: "a list", tuple: "a list"}.get(type(value), type(value).__name__)
+
+
+def _per(amounts: Mapping[str, float], periods: Mapping[str, float]) -> dict[str, float]:
+    return {f"{a}/{p}": worth / length for a, worth in amounts.items() for p, length in periods.items()}
+
+
+_NOT_A_PRICE = "a price of 0 is not a price"
+_A_YEAR = {"yr": 1.0, "year": 1.0, "y": 1.0}
+_SECONDS = {
+    "ms": 1e-3, "s": 1.0, "us": 1e-6, "µs": 1e-6, "μs": 1e-6, "sec": 1.0, "second": 1.0, "seconds": 1.0,
+    "min": 60.0, "minute": 60.0, "minutes": 60.0, "h": HOUR_S, "hr": HOUR_S, "hour": HOUR_S, "hours": HOUR_S,
+    "d": DAY_S, "day": DAY_S, "days": DAY_S, "week": 7 * DAY_S, "weeks": 7 * DAY_S,
+    "month": YEAR_S / 12, "months": YEAR_S / 12, "year": YEAR_S, "years": YEAR_S, "yr": YEAR_S,
+}  # fmt: skip
+_RATES = {
+    "/s": 1.0, "/sec": 1.0, "/min": 1 / 60, "/h": 1 / HOUR_S, "/hour": 1 / HOUR_S, "/day": 1 / DAY_S,
+    "qps": 1.0, "rps": 1.0, "req/s": 1.0, "requests/s": 1.0, "queries/s": 1.0,
+    "req/min": 1 / 60, "requests/min": 1 / 60, "req/h": 1 / HOUR_S, "requests/h": 1 / HOUR_S, "requests/day": 1 / DAY_S,
+}  # fmt: skip
+_LITRES = {"l": 1.0, "L": 1.0, "litres": 1.0, "liters": 1.0, "m3": 1e3, "m³": 1e3}
+
+TIME = Quantity("a time", _SECONDS, ("50 ms", "1 s", "10 min"), bare=("ms", "s"))
+YEARS = Quantity(
+    "a length of time", {unit: worth / YEAR_S for unit, worth in _SECONDS.items()}, ("3 years", "18 months"),
+    bare=("years",), zero="nothing can be paid off in no time",
+)  # fmt: skip
+HOURS = Quantity(
+    "a length of time", {unit: worth / HOUR_S for unit, worth in _SECONDS.items()}, ("3 h", "90 min"), bare=("h",)
+)
+MONEY_PER_YEAR = Quantity(
+    "an amount of dollars a year", {"/yr": 1.0, "/year": 1.0, "/y": 1.0, "/month": 12.0},
+    ("$5M/yr", "$310k/yr", "$20,000/month"), bare=("/yr",), money=True, multipliers=True,
+)  # fmt: skip
+PRICE = Quantity(
+    "a price in dollars", {"": 1.0, "/device": 1.0}, ("$27,500", "$27.5k"), bare=("",), money=True, multipliers=True,
+    zero=_NOT_A_PRICE,
+)  # fmt: skip
+PRICE_PER_HOUR = Quantity(
+    "a price in dollars an hour", {"/h": 1.0, "/hr": 1.0, "/hour": 1.0}, ("$2.5/h", "$55.04/h"), bare=("/h",),
+    money=True, zero=_NOT_A_PRICE,
+)  # fmt: skip
+PRICE_PER_KWH = Quantity(
+    "a price of electricity", {"/kWh": 1.0, "/MWh": 1e-3}, ("$0.0892/kWh", "$89.2/MWh"), bare=("/kWh",), money=True,
+    zero=_NOT_A_PRICE,
+)  # fmt: skip
+PRICE_PER_KG = Quantity(
+    "a price of carbon", {"/t": 1e-3, "/tonne": 1e-3, "/kg": 1.0}, ("$100/t", "$0.1/kg"), bare=("/t",), money=True,
+    extra_spellings={"/ton": "/t"},
+)  # fmt: skip
+MASS_PER_YEAR = Quantity(
+    "a mass a year", _per({"t": 1e3, "kg": 1.0, "tonnes": 1e3, "tonne": 1e3, "kt": 1e6, "Mt": 1e9}, _A_YEAR),
+    ("500 t/yr", "20 kg/yr"), bare=("t/yr",),
+    extra_spellings={"ton/yr": "t/yr", "tons/yr": "t/yr", "t": "t/yr", "kg": "kg/yr", "tonnes": "tonnes/yr"},
+)  # fmt: skip
+POWER = Quantity("a power", {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9}, ("5 MW", "300 kW"), bare=("kW", "MW"))
+ENERGY_PER_YEAR = Quantity(
+    "an energy a year", _per({"kWh": 1.0, "MWh": 1e3, "GWh": 1e6, "TWh": 1e9}, _A_YEAR), ("10 GWh/yr", "500 MWh/yr"),
+    bare=("GWh/yr",), extra_spellings={"kWh": "kWh/yr", "MWh": "MWh/yr", "GWh": "GWh/yr"},
+)  # fmt: skip
+WATER_PER_YEAR = Quantity(
+    "a volume of water a year", _per(_LITRES, _A_YEAR), ("1000 m3/yr", "500,000 l/yr"), bare=("m3/yr",),
+    extra_spellings={"m3": "m3/yr", "l": "l/yr"},
+)  # fmt: skip
+RATE = Quantity(
+    "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True,
+)  # fmt: skip
+FRACTION = Quantity("a share", {"%": 0.01}, ("80%", "0.8"), plain=1.0, maximum=1.0)
+RATIO = Quantity("a ratio", {"%": 0.01}, ("20%", "0.2"), plain=1.0)
+CARBON_INTENSITY = Quantity(
+    "a carbon intensity",
+    {"g/kWh": 1e-3, "kg/kWh": 1.0, "kg/MWh": 1e-3, "t/MWh": 1.0, "gCO2/kWh": 1e-3, "gCO2e/kWh": 1e-3},
+    ("323 g/kWh", "0.323 kg/kWh", "0.323 t/MWh"), bare=("g/kWh",),
+)  # fmt: skip
+WATER_INTENSITY = Quantity(
+    "a water use per energy", {f"{unit}/kWh": worth for unit, worth in _LITRES.items()}, ("0.12 l/kWh",),
+    bare=("l/kWh",),
+)  # fmt: skip
+_COUNT = Quantity("a whole number", {"": 1.0}, ("8", "1,000"), plain=1.0, maximum=1e12)
+
+parse_time = TIME.parse
+"""Seconds."""
+parse_years = YEARS.parse
+"""Years of 8,760 hours."""
+parse_hours = HOURS.parse
+"""Hours."""
+parse_money_per_year = MONEY_PER_YEAR.parse
+"""Dollars a year."""
+parse_price = PRICE.parse
+"""Dollars; 0 is refused."""
+parse_price_per_hour = PRICE_PER_HOUR.parse
+"""Dollars an hour; 0 is refused."""
+parse_price_per_kwh = PRICE_PER_KWH.parse
+"""Dollars per kWh; 0 is refused."""
+parse_price_per_kg = PRICE_PER_KG.parse
+"""Dollars per kg of CO2e."""
+parse_mass_per_year = MASS_PER_YEAR.parse
+"""Kilograms a year."""
+parse_power = POWER.parse
+"""Watts."""
+parse_energy_per_year = ENERGY_PER_YEAR.parse
+"""Kilowatt-hours a year."""
+parse_water_per_year = WATER_PER_YEAR.parse
+"""Litres a year."""
+parse_rate = RATE.parse
+"""Requests a second; a plain number is per second already."""
+parse_fraction = FRACTION.parse
+"""Between 0 and 1, written 0.8 or "80%"."""
+parse_ratio = RATIO.parse
+"""From 0 upwards, written 0.2, 1.5 or "20%"."""
+parse_carbon_intensity = CARBON_INTENSITY.parse
+"""Kilograms of CO2e per kWh."""
+parse_water_intensity = WATER_INTENSITY.parse
+"""Litres per kWh."""
+
+
+def parse_count(value: object) -> int:
+    """A whole number, from 0 upwards.
+
+    >>> parse_count("1,000")
+    1000
+    """
+    amount = _COUNT.parse(value)
+    if amount != int(amount):
+        raise UnitError(f"{_show(value)} is not a whole number", _COUNT._example())
+    return int(amount)
