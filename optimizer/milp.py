@@ -1,0 +1,312 @@
+"""The one place that talks to HiGHS: arrays in, an honest answer out.
+
+HiGHS 1.12 to 1.15.1 calls a wrong answer "Optimal" when an integer column has a coefficient at or below 1e-6 in a row.
+So rows are scaled by powers of two before they are handed over, presolve is left out where tiny coefficients remain,
+the integer feasibility tolerance is 1e-9, and every point that comes back is held against the unscaled rows here.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import highspy
+import numpy as np
+
+Why = Literal["gap", "infeasible", "unbounded", "time_limit", "interrupt"]
+TINY_INTEGER_COEFFICIENT = 1e-5
+ROW_TOLERANCE = 1e-6
+INTEGER_TOLERANCE = 1e-6
+
+
+class SolverError(RuntimeError):
+    """The solver refused an option or a model, or returned a point that breaks a row."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """minimize cost @ x + offset, row_lower <= A x <= row_upper, lower <= x <= upper, x[integer] whole.
+
+    `row`, `col`, `value` are triplets of A without duplicates; all arrays are float64 or intp.
+    """
+
+    cost: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    integer: np.ndarray
+    row: np.ndarray
+    col: np.ndarray
+    value: np.ndarray
+    row_lower: np.ndarray
+    row_upper: np.ndarray
+    offset: float = 0.0
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.cost)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return len(self.row_lower)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How long and how hard to look. `gap` is a fraction of the incumbent."""
+
+    gap: float = 1e-3
+    time_limit_s: float = float("inf")
+    threads: int = 1
+    seed: int = 0
+    log_file: str = ""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a solve stands."""
+
+    stage: str
+    incumbent: float | None
+    bound: float | None
+    gap: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Why the solver stopped, and apart from that how good the point it holds is."""
+
+    why: Why
+    x: np.ndarray | None
+    objective: float | None
+    bound: float
+    seconds: float
+
+    @property
+    def gap(self) -> float | None:
+        """(objective - bound) / |objective|, None without a point."""
+        return relative_gap(self.objective, self.bound)
+
+
+def relative_gap(objective: float | None, bound: float | None) -> float | None:
+    """Gap between a point and a bound as a fraction of the point's value."""
+    if objective is None or bound is None or not np.isfinite(bound):
+        return None
+    return max(0.0, objective - bound) / max(abs(objective), 1e-12)
+
+
+def row_scales(problem: Problem) -> np.ndarray:
+    """Power of two for each row that puts the geometric middle of its coefficients at 1."""
+    smallest = np.full(problem.rows, np.inf)
+    largest = np.zeros(problem.rows)
+    size = np.abs(problem.value)
+    np.minimum.at(smallest, problem.row, size)
+    np.maximum.at(largest, problem.row, size)
+    filled = largest > 0
+    scales = np.ones(problem.rows)
+    scales[filled] = 2.0 ** np.round(-0.5 * np.log2(smallest[filled] * largest[filled]))
+    return scales
+
+
+class Solver:
+    """A live HiGHS model: solve, move bounds, solve again."""
+
+    def __init__(self, problem: Problem, options: Options) -> None:
+        self.problem = problem
+        self.options = options
+        self._scale = row_scales(problem)
+        self._lower, self._upper = problem.lower.copy(), problem.upper.copy()
+        self._row_lower, self._row_upper = problem.row_lower.copy(), problem.row_upper.copy()
+        self._highs = highspy.Highs()
+        self._set("output_flag", bool(options.log_file))
+        if options.log_file:
+            Path(options.log_file).parent.mkdir(parents=True, exist_ok=True)
+            self._set("log_to_console", False)
+            self._set("log_file", options.log_file)
+        self._configure()
+        self._pass()
+
+    def _set(self, name: str, value: object) -> None:
+        if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
+            raise SolverError(f"HiGHS {self._highs.version()} refused option {name} = {value!r}")
+
+    def _configure(self) -> None:
+        options = self.options
+        self._set("threads", options.threads)
+        self._set("parallel", "off" if options.threads == 1 else "on")
+        self._set("random_seed", options.seed)
+        self._set("mip_rel_gap", options.gap)
+        self._set("mip_abs_gap", 0.0 if options.gap > 0 else 1e-9)
+        self._set("mip_feasibility_tolerance", 1e-9)
+        self._set("primal_feasibility_tolerance", 1e-9)
+        scaled = np.abs(self.problem.value) * self._scale[self.problem.row]
+        tiny = scaled[self.problem.integer[self.problem.col]] <= TINY_INTEGER_COEFFICIENT
+        self._set("presolve", "off" if tiny.any() else "on")
+
+    def _pass(self) -> None:
+        problem = self.problem
+        order = np.lexsort((problem.row, problem.col))
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = problem.columns, problem.rows
+        lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, self._lower, self._upper
+        lp.row_lower_ = self._row_lower * self._scale
+        lp.row_upper_ = self._row_upper * self._scale
+        lp.offset_ = problem.offset
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = np.searchsorted(problem.col[order], np.arange(problem.columns + 1)).astype(np.int32)
+        lp.a_matrix_.index_ = problem.row[order].astype(np.int32)
+        lp.a_matrix_.value_ = problem.value[order] * self._scale[problem.row[order]]
+        if problem.integer.any():
+            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+            lp.integrality_ = [kinds[i] for i in problem.integer.astype(int)]
+        if self._highs.passModel(lp) == highspy.HighsStatus.kError:
+            raise SolverError("HiGHS refused the model")
+
+    def move_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set bounds of columns."""
+        columns = np.asarray(columns, dtype=np.int32)
+        self._lower[columns], self._upper[columns] = lower, upper
+        self._highs.changeColsBounds(len(columns), columns, self._lower[columns], self._upper[columns])
+
+    def move_rows(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Set bounds of rows, in the rows' own units."""
+        rows = np.asarray(rows, dtype=np.int32)
+        self._row_lower[rows], self._row_upper[rows] = lower, upper
+        scale = self._scale[rows]
+        self._highs.changeRowsBounds(len(rows), rows, self._row_lower[rows] * scale, self._row_upper[rows] * scale)
+
+    def solve(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        stage: str = "solve",
+        time_limit_s: float | None = None,
+        start: np.ndarray | None = None,
+    ) -> Answer:
+        """Solve as the model stands now. A `start` that holds is used as first incumbent."""
+        began = time.perf_counter()
+        limit = self.options.time_limit_s if time_limit_s is None else time_limit_s
+        highs = self._highs
+        self._set("time_limit", min(highs.getRunTime() + limit, 1e20))  # its clock runs on over solves
+        if start is not None:
+            point = highspy.HighsSolution()
+            point.col_value = list(start)
+            highs.setSolution(point)
+        interrupted = self._run(progress, stage, began)
+        return self._answer(interrupted, time.perf_counter() - began)
+
+    def _run(self, progress: Callable[[Progress], None] | None, stage: str, began: float) -> bool:
+        """Run HiGHS; Ctrl-C in the main thread asks it to stop and keeps the incumbent. Returns whether it was asked."""
+        highs = self._highs
+        stop = threading.Event()
+
+        def report(event: object) -> None:
+            data = event.data_out  # type: ignore[attr-defined]
+            incumbent = data.mip_primal_bound if data.mip_primal_bound < 1e29 else None
+            bound = data.mip_dual_bound if data.mip_dual_bound > -1e29 else None
+            gap = relative_gap(incumbent, bound)
+            progress(Progress(stage, incumbent, bound, gap, time.perf_counter() - began))  # type: ignore[misc]
+
+        def check(event: object) -> None:
+            if stop.is_set():
+                event.interrupt()  # type: ignore[attr-defined]
+
+        if progress is not None:
+            highs.cbMipLogging += report
+        main = threading.current_thread() is threading.main_thread()
+        previous = None
+        if main:
+            previous = signal.signal(signal.SIGINT, lambda *_: stop.set())
+            highs.cbMipInterrupt += check
+            highs.cbSimplexInterrupt += check
+        try:
+            worker = threading.Thread(target=highs.run, daemon=True)
+            worker.start()
+            while worker.is_alive():
+                worker.join(0.05)
+        finally:
+            if main:
+                signal.signal(signal.SIGINT, previous)
+                highs.cbMipInterrupt -= check
+                highs.cbSimplexInterrupt -= check
+            if progress is not None:
+                highs.cbMipLogging -= report
+        return stop.is_set()
+
+    def _answer(self, interrupted: bool, seconds: float) -> Answer:
+        highs, status = self._highs, self._highs.getModelStatus()
+        known = highspy.HighsModelStatus
+        if status in (known.kInfeasible, known.kUnboundedOrInfeasible):
+            return Answer("infeasible", None, None, np.inf, seconds)
+        if status == known.kUnbounded:
+            return Answer("unbounded", None, None, -np.inf, seconds)
+        if status == known.kModelEmpty:
+            x = np.clip(np.zeros(self.problem.columns), self._lower, self._upper)
+            return Answer("gap", x, self.problem.offset, self.problem.offset, seconds)
+        if status not in (known.kOptimal, known.kTimeLimit, known.kInterrupt):
+            raise SolverError(f"HiGHS stopped with status {highs.modelStatusToString(status)}")
+        info = highs.getInfo()
+        x, objective = None, None
+        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
+            x = self._checked(np.asarray(highs.getSolution().col_value, dtype=float))
+            objective = float(self.problem.cost @ x + self.problem.offset)
+        mip = bool(self.problem.integer.any())
+        bound = info.mip_dual_bound if mip else (objective if status == known.kOptimal else -np.inf)
+        bound = -np.inf if bound is None or bound <= -1e29 else float(bound)
+        why: Why = "gap" if status == known.kOptimal else "interrupt" if interrupted else "time_limit"
+        return Answer(why, x, objective, bound, seconds)
+
+    def _checked(self, x: np.ndarray) -> np.ndarray:
+        """The point with whole integers, held against every row as it stands now."""
+        whole = self.problem.integer
+        rounded = np.round(x[whole])
+        if np.abs(rounded - x[whole]).max(initial=0.0) > INTEGER_TOLERANCE:
+            raise SolverError("HiGHS returned a fractional value for a whole column")
+        x[whole] = rounded
+        broken = self.broken_rows(x)
+        if broken.size:
+            raise SolverError(f"HiGHS returned a point that breaks {broken.size} rows, first row {int(broken[0])}")
+        return x
+
+    def broken_rows(self, x: np.ndarray) -> np.ndarray:
+        """Indices of rows that `x` breaks by more than a relative 1e-6."""
+        problem = self.problem
+        term = problem.value * x[problem.col]
+        activity = np.bincount(problem.row, term, minlength=problem.rows)
+        size = np.maximum(np.bincount(problem.row, np.abs(term), minlength=problem.rows), 1.0 / self._scale)
+        bad = (activity < self._row_lower - ROW_TOLERANCE * size) | (activity > self._row_upper + ROW_TOLERANCE * size)
+        return np.flatnonzero(bad)
+
+
+def read_model(path: str | Path) -> Problem:
+    """Read an LP or MPS file into arrays (minimization)."""
+    highs = highspy.Highs()
+    highs.setOptionValue("output_flag", False)
+    if highs.readModel(str(path)) == highspy.HighsStatus.kError:
+        raise SolverError(f"cannot read the model {path}")
+    lp = highs.getLp()
+    if lp.sense_ == highspy.ObjSense.kMaximize:
+        raise SolverError(f"{path} maximizes; write it as a minimization")
+    matrix = lp.a_matrix_
+    starts, index = np.asarray(matrix.start_), np.asarray(matrix.index_, dtype=np.intp)
+    outer = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    colwise = matrix.format_ == highspy.MatrixFormat.kColwise
+    integer = np.array([kind == highspy.HighsVarType.kInteger for kind in lp.integrality_], dtype=bool)
+    return Problem(
+        cost=np.asarray(lp.col_cost_),
+        lower=np.asarray(lp.col_lower_),
+        upper=np.asarray(lp.col_upper_),
+        integer=integer if integer.size else np.zeros(lp.num_col_, dtype=bool),
+        row=index if colwise else outer,
+        col=outer if colwise else index,
+        value=np.asarray(matrix.value_),
+        row_lower=np.asarray(lp.row_lower_),
+        row_upper=np.asarray(lp.row_upper_),
+        offset=float(lp.offset_),
+    )
