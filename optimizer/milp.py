@@ -115,6 +115,14 @@ def row_scales(problem: Problem) -> np.ndarray:
     return scales
 
 
+class _QuietHighs(highspy.Highs):
+    """HiGHS 1.16 prints a banner while callbacks are switched on in its constructor; standard output is ours."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802 (the name is highspy's)
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
 class Solver:
     """A live HiGHS model: solve, move bounds, solve again."""
 
@@ -124,7 +132,7 @@ class Solver:
         self._scale = row_scales(problem)
         self._lower, self._upper = problem.lower.copy(), problem.upper.copy()
         self._row_lower, self._row_upper = problem.row_lower.copy(), problem.row_upper.copy()
-        self._highs = highspy.Highs()
+        self._highs = _QuietHighs()
         self._set("output_flag", bool(options.log_file))
         if options.log_file:
             Path(options.log_file).parent.mkdir(parents=True, exist_ok=True)
@@ -286,7 +294,7 @@ class Solver:
 
 def read_model(path: str | Path) -> Problem:
     """Read an LP or MPS file into arrays (minimization)."""
-    highs = highspy.Highs()
+    highs = _QuietHighs()
     highs.setOptionValue("output_flag", False)
     if highs.readModel(str(path)) == highspy.HighsStatus.kError:
         raise SolverError(f"cannot read the model {path}")
