@@ -40,3 +40,12 @@ class ScenarioError(Exception):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class BadValue(ValueError):
+    """One value that cannot be used. `hint` says what to write instead; the loader adds file, line and key."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint

@@ -1,0 +1,179 @@
+"""What no single key can tell: whether the parts of a scenario fit each other and the catalog.
+
+All findings are collected. They work on whatever parts could be read, so that one bad key does not hide another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from scenarios.check_names import Finding, unknown_names
+from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
+from scenarios.schema_supply import Limits, Procurement, RegionUse
+
+if TYPE_CHECKING:
+    from scenarios.catalog import Catalog
+
+
+def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[Finding]:
+    """Everything wrong between the parts.
+
+    parts: an object with the attributes of a Scenario; None stands for a part that could not be read
+    written: the mapping as the user wrote it, for the names in it
+    """
+    found = list(unknown_names(written, catalog))
+    if parts.slots:
+        found += _slots(parts.slots)
+    for name, workload in (parts.workloads or {}).items():
+        found += _shapes(name, workload, catalog)
+        found += _quality(name, workload.precisions, workload.quality_loss)
+    found += _unused_origins(written)
+    for name, region in (parts.regions or {}).items():
+        found += _quotas(name, region, parts.accelerators or ())
+    if parts.procurement:
+        found += _procurement(parts.procurement, parts.accelerators, catalog)
+    if parts.limits:
+        found += _limits(parts.limits, written)
+    if parts.objective:
+        found += _objective(parts.objective)
+    if parts.limits and parts.objective and parts.regions:
+        found += _figures(parts, catalog)
+    return found
+
+
+def _slots(slots: tuple[Slot, ...]) -> Iterator[Finding]:
+    total = sum(slot.hours for slot in slots)
+    if abs(total - 8760) > 0.5:
+        yield Finding(("slots",), f"the hours of all slots sum to {total:g}", "they must sum to 8,760, a whole year")
+    for index, slot in enumerate(slots):
+        if any(slot.name == other.name for other in slots[:index]):
+            yield Finding(("slots", index, "name"), f'two slots are called "{slot.name}"', "give each its own name")
+    for day in dict.fromkeys(slot.day for slot in slots):
+        lengths = sum(slot.length_h for slot in slots if slot.day == day)
+        if abs(lengths - 24) > 1e-6:
+            message = f'the slots of day "{day}" span {lengths:g} hours'
+            first = next(index for index, slot in enumerate(slots) if slot.day == day)
+            yield Finding(("slots", first), message, "the slots of one day span 24 hours, in the order of the clock")
+
+
+def _shapes(name: str, workload: Workload, catalog: Catalog) -> Iterator[Finding]:
+    where = ("workloads", name, "requests")
+    total = sum(shape.share for shape in workload.shapes)
+    if abs(total - 1) > 1e-6:
+        yield Finding(where, f"the shares sum to {total:g}", "they must sum to 1")
+    model = catalog.models.get(workload.model)
+    for index, shape in enumerate(workload.shapes):
+        if any(shape.name == other.name for other in workload.shapes[:index]):
+            message = f'two kinds of request are called "{shape.name}"'
+            yield Finding((*where, index, "name"), message, "give each its own name")
+        if shape.prompt_tokens == 0 and shape.cached_context_tokens == 0:
+            message = "a request without prompt and without cached context has nothing to answer"
+            yield Finding((*where, index, "prompt_tokens"), message, "give prompt_tokens or cached_context_tokens")
+        if model is not None and shape.context_tokens > model.context_tokens:
+            message = f"{shape.context_tokens:,} tokens in all, but {workload.model} holds {model.context_tokens:,}"
+            yield Finding((*where, index), message, "shorten the request or choose a model with a longer context")
+
+
+def _quality(name: str, precisions: tuple[str, ...], loss: QualityLoss | None) -> Iterator[Finding]:
+    if loss is None:
+        return
+    for precision in precisions:
+        if loss.of(precision) is None:
+            message = f"no loss is given for {precision}, which is allowed"
+            yield Finding(("workloads", name, "quality_loss"), message, f"add {precision}: a figure of your own")
+
+
+def _unused_origins(written: Mapping[str, Any]) -> Iterator[Finding]:
+    """An origin whose demand was forgotten would get the smallest fleet, silently."""
+    origins, workloads = written.get("origins"), written.get("workloads")
+    if not isinstance(origins, Mapping) or not isinstance(workloads, Mapping):
+        return
+    demands = [workload.get("demand") for workload in workloads.values() if isinstance(workload, Mapping)]
+    if not demands or not all(isinstance(demand, Mapping) for demand in demands):
+        return
+    for origin in origins:
+        if not any(origin in demand for demand in demands):
+            message = "no workload has a demand from here"
+            yield Finding(("origins", origin), message, "give its demand in a workload, or delete the origin")
+
+
+def _quotas(name: str, region: RegionUse, accelerators: tuple[str, ...]) -> Iterator[Finding]:
+    if region.quota_default == "unlimited":
+        return
+    for accelerator in accelerators:
+        if accelerator not in region.quota:
+            message = f"no quota for {accelerator}, which is listed in accelerators"
+            hint = f"write {accelerator}: with a number of devices, unlimited or unknown; or quota_default: unlimited"
+            yield Finding(("regions", name, "quota"), message, hint)
+
+
+def _procurement(buying: Procurement, listed: tuple[str, ...] | None, catalog: Catalog) -> Iterator[Finding]:
+    ways = (buying.owned, buying.on_demand, buying.reserved, buying.spot)
+    if all(way is None for way in ways):
+        yield Finding(("procurement",), "offers no way of getting a node", "add owned, on_demand, reserved or spot")
+    if buying.owned is not None:
+        yield from _owned(buying, listed, catalog)
+    if buying.reserved is not None and buying.reserved.discount is None and not buying.reserved.prices:
+        hint = "write discount: 40%, or prices for each region and instance type"
+        yield Finding(("procurement", "reserved"), "has neither a discount nor prices", hint)
+    if buying.reserved is not None and buying.reserved.discount == 1:
+        yield Finding(("procurement", "reserved", "discount"), "a price of 0 is not a price", "less than 100%")
+
+
+def _owned(buying: Procurement, listed: tuple[str, ...] | None, catalog: Catalog) -> Iterator[Finding]:
+    owned = buying.owned
+    if owned is None:
+        return
+    where = ("procurement", "owned")
+    named = [(("accelerators", index), item) for index, item in enumerate(owned.accelerators or ())]
+    named += [((key, item), item) for key in ("prices", "devices_per_node") for item in getattr(owned, key)]
+    for at, item in named:
+        if listed is not None and item in catalog.accelerators and item not in listed:
+            yield Finding((*where, *at), f"{item} is not listed in accelerators", "add it there, or delete it here")
+    for index, item in enumerate(owned.accelerators or ()):
+        device = catalog.accelerators.get(item)
+        if device is not None and item not in owned.prices and device.purchase_usd is None:
+            message = f"the catalog has no purchase price for {item}"
+            yield Finding((*where, "accelerators", index), message, f'add procurement.owned.prices: {{{item}: "$..."}}')
+
+
+def _limits(limits: Limits, written: Mapping[str, Any]) -> Iterator[Finding]:
+    regions = written.get("regions")
+    count = len(regions) if isinstance(regions, Mapping) else None
+    fewest, most, share = limits.min_regions, limits.max_regions, limits.min_region_share
+    if fewest is not None and most is not None and fewest > most:
+        yield Finding(("limits", "min_regions"), f"{fewest} is more than max_regions, {most}", "they contradict")
+    if fewest is not None and count is not None and fewest > count:
+        message = f"{fewest} regions must be used, but only {count} {'is' if count == 1 else 'are'} listed"
+        yield Finding(("limits", "min_regions"), message, "add regions or lower min_regions")
+    if fewest is not None and fewest * share > 1 + 1e-9:
+        message = f"{fewest} regions with {share:.0%} of the demand each make more than 100%"
+        yield Finding(("limits", "min_region_share"), message, f"at most {1 / fewest:.4g}")
+
+
+def _objective(objective: Objective) -> Iterator[Finding]:
+    if objective.carbon_usd_per_kg and objective.account != "cost":
+        message = f"a carbon price is added to the cost, but {objective.account} is minimised"
+        yield Finding(("objective", "carbon_price"), message, "write minimize: cost")
+
+
+def _figures(parts: Any, catalog: Catalog) -> Iterator[Finding]:
+    """A limit or an objective needs its figure in every region: an unknown one is not 0."""
+    basis = parts.carbon_basis or "direct"
+    limits, objective = parts.limits, parts.objective
+    carbon = limits.carbon_kg_per_year is not None or objective.account == "carbon" or objective.carbon_usd_per_kg > 0
+    water = limits.water_litres_per_year is not None or objective.account == "water"
+    for name, use in parts.regions.items():
+        region = catalog.regions.get(name)
+        if region is None:
+            continue
+        if carbon and basis not in use.carbon_kg_per_kwh and basis not in region.carbon_kg_per_kwh:
+            message = f"the catalog has no {basis} carbon intensity, and carbon is limited or priced"
+            hint = f'add carbon: {{{basis}: "... g/kWh"}} here, or choose the other carbon_basis'
+            yield Finding(("regions", name), message, hint)
+        if water and use.wue_l_per_kwh is None and region.wue_l_per_kwh is None:
+            message = "the catalog has no water use, and water is limited or minimised"
+            yield Finding(("regions", name), message, 'add wue: "... l/kWh" here')
+
+

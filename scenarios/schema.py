@@ -1,0 +1,107 @@
+"""The scenario: everything that is asked, in one frozen object. Numbers are SI and carry their unit in their name."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
+
+from scenarios.checks import findings
+from scenarios.errors import Problem, ScenarioError
+from scenarios.replacing import replaced
+from scenarios.schema_demand import WHOLE_YEAR, Objective, Origin, Slot, Workload, fill_lengths
+from scenarios.schema_supply import Failures, Limits, Planning, Procurement, RegionUse, Solver
+from scenarios.schema_types import Account, Basis, Part, Text, distinct, name_parts, one_word, some
+
+if TYPE_CHECKING:
+    from scenarios.catalog import Catalog, Region
+
+
+class Scenario(Part):
+    """What is asked of a fleet: the demand, where it may be served, what may be had there, and what must hold."""
+
+    name: Annotated[Text, some("letter")]
+    """Short name."""
+    title: Text = ""
+    """One line saying what is asked."""
+    objective: Annotated[
+        Objective, BeforeValidator(one_word("minimize"), json_schema_input_type=Account | Objective)
+    ] = Objective()
+    """What is made as small as possible: an account, or the cost with a price on carbon."""
+    carbon_basis: Basis = "direct"
+    """`direct` counts what power stations emit, `lifecycle` also fuel supply and building them."""
+    catalog_files: tuple[Text, ...] = Field(default=(), alias="catalog")
+    """The user's own catalog files, relative to the scenario file."""
+    slots: Annotated[tuple[Slot, ...], some("slot"), AfterValidator(fill_lengths)] = (WHOLE_YEAR,)
+    """The parts of the year; one slot for the whole year when absent."""
+    origins: Annotated[dict[str, Origin], some("origin"), AfterValidator(name_parts)]
+    """Where requests come from."""
+    workloads: Annotated[dict[str, Workload], some("workload"), AfterValidator(name_parts)]
+    """What is to be served."""
+    regions: Annotated[dict[str, RegionUse], some("region"), AfterValidator(name_parts)]
+    """Where it may be served."""
+    accelerators: Annotated[tuple[Text, ...], some("accelerator"), AfterValidator(distinct)]
+    """Which accelerators may be used."""
+    procurement: Procurement
+    """How nodes may be had."""
+    limits: Limits = Limits()
+    """Limits on the whole fleet."""
+    failures: Failures = Failures()
+    """Losses to survive."""
+    planning: Planning = Planning()
+    """A planner's allowances."""
+    solver: Solver = Solver()
+    """When the solver stops."""
+
+    _catalog: Any = PrivateAttr(default=None)
+    _source: str = PrivateAttr(default="<mapping>")
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog that the scenario was read with."""
+        if self._catalog is None:
+            raise ScenarioError(Problem(self._source, None, "", "read without a catalog", "use scenarios.from_mapping"))
+        return self._catalog
+
+    @property
+    def source(self) -> str:
+        """The file, or the name of the shipped scenario."""
+        return self._source
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the scenario's content, whatever its layout and comments."""
+        content = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()
+
+    def region(self, region_id: str) -> Region:
+        """The catalog's region with the scenario's own figures put in."""
+        region, use = self.catalog.regions[region_id], self.regions[region_id]
+        own: dict[str, Any] = {
+            name: getattr(use, name)
+            for name in ("pue", "electricity_usd_per_kwh", "wue_l_per_kwh")
+            if getattr(use, name) is not None
+        }
+        if use.carbon_kg_per_kwh:
+            own["carbon_kg_per_kwh"] = {**region.carbon_kg_per_kwh, **use.carbon_kg_per_kwh}
+        if not own:
+            return region
+        return region.model_copy(update=own) if isinstance(region, BaseModel) else dataclasses.replace(region, **own)
+
+    def replace(self, path: str, value: object) -> Scenario:
+        """A copy with one value changed, checked as a file is.
+
+        The path is dotted; a piece is an attribute (then the value is in SI) or the file's key (then in people's units,
+        as is every text). `scenario.replace("limits.budget", "$4M/yr")`.
+        """
+        copy = replaced(self, path, value, context={"slots": len(self.slots)}, source=self._source)
+        problems = [
+            Problem(self._source, None, ".".join(map(str, found.path)), found.message, found.hint)
+            for found in findings(copy, copy.model_dump(by_alias=True), self.catalog)
+        ]
+        if problems:
+            raise ScenarioError(problems)
+        return copy
