@@ -1,0 +1,162 @@
+"""A language model as its architecture: parameters, KV cache and what may be sharded are computed, never typed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from scenarios.errors import Problem, ScenarioError
+from scenarios.figures import Figure
+
+
+@dataclass(frozen=True)
+class Model:
+    """A decoder-only transformer. Whole numbers as published; every count of parameters follows from them.
+
+    Norms, biases and rotary tables are left out (below 0.1 %). 0 stands for "has none".
+    """
+
+    name: str
+    title: str
+    kind: str
+    """"dense" or "moe"."""
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    """Key-value heads; 1 with multi-head latent attention, where all heads share one latent."""
+    head_dim: int
+    """Width of a head. With latent attention the mean of key and value width, (nope + rope + v) / 2, so that the
+    attention FLOPs 4 L h d per token and token of context hold for both."""
+    ffn: int
+    """Inner width of a dense layer's MLP; 0 if no layer is dense."""
+    vocab: int
+    context_tokens: int
+    experts: int = 0
+    active_experts: int = 0
+    shared_experts: int = 0
+    moe_ffn: int = 0
+    dense_layers: int = 0
+    """Layers with a dense MLP: all of a dense model, the first few of some mixtures of experts."""
+    q_lora: int = 0
+    kv_lora: int = 0
+    qk_nope: int = 0
+    qk_rope: int = 0
+    v_head: int = 0
+    sliding_window: int = 0
+    """Tokens that some of the layers look back on; the KV bytes per token are then an upper bound."""
+    mlp_matrices: int = 3
+    """3 with a gate (gate, up, down), 2 without."""
+    tied_embeddings: bool = False
+    figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def is_mla(self) -> bool:
+        """Multi-head latent attention."""
+        return self.kv_lora > 0
+
+    @property
+    def moe_layers(self) -> int:
+        """Layers with routed experts."""
+        return self.layers - self.dense_layers
+
+    @cached_property
+    def embedding_params(self) -> float:
+        """The input table."""
+        return float(self.vocab * self.hidden)
+
+    @property
+    def head_params(self) -> float:
+        """Parameters that the output head adds: 0 where it is the input table."""
+        return 0.0 if self.tied_embeddings else self.embedding_params
+
+    @property
+    def head_matrix_params(self) -> float:
+        """Size of the matrix that turns the last hidden state into logits; read and multiplied whether tied or not."""
+        return self.embedding_params
+
+    @cached_property
+    def attention_params(self) -> float:
+        """Projections of all layers."""
+        if not self.is_mla:
+            return float(self.layers * self.hidden * self.head_dim * 2 * (self.heads + self.kv_heads))
+        query_width = self.heads * (self.qk_nope + self.qk_rope)
+        query = (self.hidden + query_width) * self.q_lora if self.q_lora else self.hidden * query_width
+        down = self.hidden * (self.kv_lora + self.qk_rope)
+        up = self.kv_lora * self.heads * (self.qk_nope + self.v_head)
+        out = self.heads * self.v_head * self.hidden
+        return float(self.layers * (query + down + up + out))
+
+    @cached_property
+    def dense_params(self) -> float:
+        """MLPs of the dense layers, shared experts and routers."""
+        dense = self.dense_layers * self.mlp_matrices * self.hidden * self.ffn
+        shared = self.moe_layers * self.shared_experts * self.mlp_matrices * self.hidden * self.moe_ffn
+        return float(dense + shared + self.moe_layers * self.hidden * self.experts)
+
+    @cached_property
+    def expert_params(self) -> float:
+        """All routed experts of all layers."""
+        return float(self.moe_layers * self.experts * self.mlp_matrices * self.hidden * self.moe_ffn)
+
+    @property
+    def active_expert_params(self) -> float:
+        """Routed experts that one token passes through."""
+        return self.expert_params * self.active_experts / self.experts if self.experts else 0.0
+
+    @property
+    def params_total(self) -> float:
+        """Everything."""
+        return self.params_active + self.expert_params - self.active_expert_params
+
+    @property
+    def params_active(self) -> float:
+        """What one token passes through, input table and output head counted."""
+        return self.params_active_nonembed + self.embedding_params + self.head_params
+
+    @property
+    def params_active_nonembed(self) -> float:
+        """What one token passes through in the blocks: no input table, no output head."""
+        return self.attention_params + self.dense_params + self.active_expert_params
+
+    @property
+    def kv_elements_per_token(self) -> float:
+        """Numbers kept in the KV cache per token: 2 L h_kv d, or L (kv_lora + rope) with latent attention."""
+        if self.is_mla:
+            return float(self.layers * (self.kv_lora + self.qk_rope))
+        return float(2 * self.layers * self.kv_heads * self.head_dim)
+
+    @property
+    def kv_shards_max(self) -> int:
+        """Ranks that the KV cache can be split over; replicated beyond."""
+        return 1 if self.is_mla else self.kv_heads
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], name: str, file: str = "config.json") -> Model:
+        """A model from its published config.json (Llama, Qwen, Mixtral, DeepSeek, gpt-oss and their kin).
+
+        Raises ScenarioError naming the key that is missing, or the family that is not understood.
+        """
+        from scenarios.published_config import read_config
+
+        return cls(name=name, title=name, **read_config(config, name, file))
+
+    def check(self, file: str) -> None:
+        """Raises ScenarioError where the whole numbers contradict each other."""
+        wrong: list[tuple[str, str]] = []
+        if self.heads % self.kv_heads:
+            wrong.append(("kv_heads", f"{self.heads} heads cannot share {self.kv_heads} key-value heads evenly"))
+        if self.active_experts > self.experts:
+            wrong.append(("active_experts", f"{self.active_experts} of {self.experts} experts cannot be active"))
+        if self.dense_layers > self.layers:
+            wrong.append(("dense_layers", f"{self.dense_layers} of {self.layers} layers cannot be dense"))
+        if self.dense_layers and not self.ffn:
+            wrong.append(("ffn", "is missing: there are dense layers"))
+        if self.moe_layers and not (self.experts and self.active_experts and self.moe_ffn):
+            wrong.append(("experts", "a mixture of experts needs experts, active_experts and moe_ffn"))
+        if self.is_mla and not (self.qk_nope and self.qk_rope and self.v_head):
+            wrong.append(("kv_lora", "latent attention needs qk_nope, qk_rope and v_head"))
+        if wrong:
+            raise ScenarioError(Problem(file, None, f"models.{self.name}.{key}", message) for key, message in wrong)
