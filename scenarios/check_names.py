@@ -29,7 +29,10 @@ def nearest(name: str, known: Collection[str]) -> str:
     close = difflib.get_close_matches(name.lower(), lower, n=2, cutoff=0.6)
     if not close:
         # A short name inside a longer one ("h100" for "h100-sxm") is far by edit distance, yet plainly meant.
-        close = sorted((item for item in lower if len(name) > 2 and name.lower() in item), key=len)[:2]
+        # So is a country's code of two letters, which begins that of three.
+        short = name.lower()
+        inside = [item for item in lower if item.startswith(short) or (len(short) > 2 and short in item)]
+        close = sorted(inside, key=len)[:2]
     if close:
         return "did you mean " + " or ".join(f'"{lower[item]}"' for item in close) + "?"
     if len(known) <= 8:
@@ -48,18 +51,16 @@ def unknown_names(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Find
 
 
 def _origins(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
-    countries = {region.country for region in catalog.regions.values()}
     for origin, entry in _mapping(written.get("origins")).items():
         near, country = _mapping(entry).get("near"), _mapping(entry).get("country")
         yield from _unknown(("origins", origin, "near"), near, "region", catalog.regions)
         if isinstance(country, str) and not (len(country) == 3 and country.isalpha() and country.isupper()):
-            hint = nearest(country, countries) if country else "write, for example, USA"
+            hint = nearest(country, _countries(catalog)) if country else "write, for example, USA"
             yield Finding(("origins", origin, "country"), f'"{country}" is not a country of three letters', hint)
 
 
 def _workloads(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
     origins = _mapping(written.get("origins"))
-    places = {region.country for region in catalog.regions.values()} | set(catalog.regions)
     for name, entry in _mapping(written.get("workloads")).items():
         workload, where = _mapping(entry), ("workloads", name)
         yield from _unknown((*where, "model"), workload.get("model"), "model", catalog.models)
@@ -72,7 +73,9 @@ def _workloads(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding
             if origin is not None:
                 yield from _unknown(at, origin, "origin", _mapping(workload.get("demand")), "in this workload's demand")
             for index, place in enumerate(_items(allowed)):
-                yield from _unknown((*at, index), place, "region or country", places)
+                if place not in catalog.regions:
+                    places = _countries(catalog) | set(catalog.regions)
+                    yield from _unknown((*at, index), place, "region or country", places)
 
 
 def _regions(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
@@ -100,9 +103,9 @@ def _procurement(ways: Mapping[str, Any], written: Mapping[str, Any], catalog: C
             where = f"in {region}; a catalog file can add it"
             for name in _mapping(prices) if region in catalog.regions else ():
                 yield from _unknown((*at, name), name, "instance type", known, where)
-    availability = _mapping(ways.get("spot")).get("availability")
-    instances = {instance.name for instance in catalog.instances if instance.region in regions}
-    for name in _mapping(availability):
+    availability = _mapping(_mapping(ways.get("spot")).get("availability"))
+    instances = {instance.name for instance in catalog.instances if instance.region in regions} if availability else ()
+    for name in availability:
         if name != "*":
             at = ("procurement", "spot", "availability", name)
             yield from _unknown(at, name, "instance type", instances, "in the regions listed")
@@ -113,6 +116,10 @@ def _unknown(
 ) -> Iterator[Finding]:
     if isinstance(name, str) and name not in known:
         yield Finding(path, f'there is no {kind} "{name}" {where}', nearest(name, known))
+
+
+def _countries(catalog: Catalog) -> set[str]:
+    return {region.country for region in catalog.regions.values()}
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from scenarios.check_names import Finding, unknown_names
+from scenarios.check_names import Finding
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_supply import Limits, Procurement, RegionUse
 
@@ -20,9 +20,9 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
     """Everything wrong between the parts.
 
     parts: an object with the attributes of a Scenario; None stands for a part that could not be read
-    written: the mapping as the user wrote it, for the names in it
+    written: the mapping as the user wrote it
     """
-    found = list(unknown_names(written, catalog))
+    found: list[Finding] = []
     if parts.slots:
         found += _slots(parts.slots)
     for name, workload in (parts.workloads or {}).items():
@@ -126,12 +126,10 @@ def _owned(buying: Procurement, listed: tuple[str, ...] | None, catalog: Catalog
     if owned is None:
         return
     where = ("procurement", "owned")
-    named = [(("accelerators", index), item) for index, item in enumerate(owned.accelerators or ())]
-    named += [((key, item), item) for key in ("prices", "devices_per_node") for item in getattr(owned, key)]
-    for at, item in named:
-        if listed is not None and item in catalog.accelerators and item not in listed:
-            yield Finding((*where, *at), f"{item} is not listed in accelerators", "add it there, or delete it here")
     for index, item in enumerate(owned.accelerators or ()):
+        if listed is not None and item in catalog.accelerators and item not in listed:
+            message = f"{item} is not listed in accelerators"
+            yield Finding((*where, "accelerators", index), message, "add it there, or delete it here")
         device = catalog.accelerators.get(item)
         if device is not None and item not in owned.prices and device.purchase_usd is None:
             message = f"the catalog has no purchase price for {item}"

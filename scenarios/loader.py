@@ -8,20 +8,18 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from scenarios.catalog import Catalog, load_catalog
-from scenarios.check_names import Finding
+from scenarios.check_names import Finding, unknown_names
 from scenarios.checks import findings
 from scenarios.errors import Problem, ScenarioError
 from scenarios.messages import schema_findings
+from scenarios.replacing import reader
 from scenarios.schema import Scenario
 from scenarios.yaml_text import MAX_BYTES, Document, decode, read
-
-_ENTRIES = ("origins", "workloads", "regions")
-"""Sections whose entries are checked one by one, so that a bad one does not hide the rest."""
 
 
 def names() -> tuple[str, ...]:
@@ -110,8 +108,11 @@ def _from_document(
         parts: Any = scenario
     except ValidationError as error:
         found += schema_findings(error, Scenario)
-        parts = _readable_parts(data, error, context)
-    found += findings(parts, data, catalog)
+        parts = _readable_parts(data, context)
+    # What the schema refused is left out of the parts, and must not be called missing on top of that.
+    refused = [finding.path for finding in found]
+    found += unknown_names(data, catalog)
+    found += [item for item in findings(parts, data, catalog) if not any(_related(item.path, at) for at in refused)]
     for finding in dict.fromkeys(found):
         key = ".".join(map(str, finding.path))
         problems.append(Problem(file, document.line(finding.path), key, finding.message, finding.hint))
@@ -132,28 +133,43 @@ def _at(problems: Iterable[Problem], file: str, line: int | None) -> list[Proble
     return [item if item.file else Problem(file, line, "catalog", item.message, item.hint) for item in problems]
 
 
-def _readable_parts(data: Mapping[str, Any], error: ValidationError, context: dict[str, Any]) -> SimpleNamespace:
-    """The parts in which the schema found nothing wrong, each read on its own; None for the others."""
-    bad_entries = {(loc[0], loc[1]) for loc in (detail["loc"] for detail in error.errors()) if len(loc) > 1}
-    bad_parts = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+def _readable_parts(data: Mapping[str, Any], context: dict[str, Any]) -> SimpleNamespace:
+    """The parts of a scenario without what the schema refuses in them; None for a part of which nothing is left."""
     parts: dict[str, Any] = {}
     for name, field in Scenario.model_fields.items():
         key = field.alias or name
-        written = data.get(key)
-        if key in _ENTRIES and isinstance(written, Mapping):
-            written = {entry: value for entry, value in written.items() if (key, entry) not in bad_entries}
-        elif key in bad_parts:
-            parts[name] = None
-            continue
-        if key not in data:
-            parts[name] = field.get_default(call_default_factory=True) if not field.is_required() else None
-            continue
-        try:
-            reader: TypeAdapter[Any] = TypeAdapter(Annotated[(field.annotation, *field.metadata)])
-            parts[name] = reader.validate_python(written, context=context)
-        except ValidationError:
-            parts[name] = None
+        if key in data:
+            parts[name] = _read_what_can_be(reader(field), data[key], context)
+        else:
+            parts[name] = None if field.is_required() else field.get_default(call_default_factory=True)
     return SimpleNamespace(**parts)
+
+
+def _read_what_can_be(adapter: TypeAdapter[Any], written: Any, context: dict[str, Any]) -> Any:
+    """Leaves out what is refused, then what is incomplete without it, and so on up."""
+    for _ in range(8):
+        try:
+            return adapter.validate_python(written, context=context)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = detail["loc"][:-1] if detail["type"] == "missing" else detail["loc"]
+                written = _without(written, path)
+    return None
+
+
+def _without(value: Any, path: tuple[str | int, ...]) -> Any:
+    """A copy without what stands at the path; a list goes as a whole, so that the places of its entries stay true."""
+    if not path or not isinstance(value, Mapping) or path[0] not in value:
+        return None
+    inner = _without(value[path[0]], path[1:])
+    kept = {key: item for key, item in value.items() if key != path[0]}
+    return kept if inner is None else {**kept, path[0]: inner}
+
+
+def _related(one: tuple[str | int, ...], other: tuple[str | int, ...]) -> bool:
+    """Whether one place lies inside the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
 
 
 def _finished(scenario: Scenario, source: str, catalog: Catalog) -> Scenario:

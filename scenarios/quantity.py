@@ -19,6 +19,10 @@ class UnitError(BadValue):
     """A quantity that cannot be read."""
 
 
+class NoUnit(UnitError):
+    """A number where a unit is needed."""
+
+
 @dataclass(frozen=True)
 class Quantity:
     """One kind of quantity: what its units are called and what each is worth.
@@ -63,7 +67,7 @@ class Quantity:
 
     def _plain(self, value: int | float) -> float:
         if self.plain is None or self.money:
-            raise UnitError(f"{show(value)} has no unit", self._bare_hint(f"{value:,.10g}"))
+            raise NoUnit(f"{show(value)} has no unit", self._bare_hint(f"{value:,.10g}"))
         try:
             number = float(value)
         except OverflowError:

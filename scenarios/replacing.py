@@ -3,73 +3,108 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from scenarios.errors import BadValue, Problem, ScenarioError
+from scenarios.messages import schema_findings
+from scenarios.quantity import NoUnit
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
 def replaced(scenario: Model, path: str, value: object, context: dict[str, Any], source: str) -> Model:
-    """A copy of the scenario with the value at `path` replaced; ScenarioError when there is no such place."""
+    """A copy of the scenario with the value at `path` replaced; ScenarioError when it cannot be."""
     try:
         return _replace(scenario, path, value, context)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        cause = first.get("ctx", {}).get("error")
-        message, hint = (cause.message, cause.hint) if isinstance(cause, BadValue) else (first["msg"], "")
-        raise ScenarioError(Problem(source, None, path, message, hint)) from error
+        raise ScenarioError(
+            Problem(source, None, path, item.message, item.hint) for item in schema_findings(error, type(scenario))
+        ) from error
     except BadValue as error:
         raise ScenarioError(Problem(source, None, path, error.message, error.hint)) from error
 
 
+def reader(field: FieldInfo) -> TypeAdapter[Any]:
+    """Reads one field's value on its own, as the whole model would."""
+    return TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+
+
 def _replace(node: Any, path: str, value: object, context: dict[str, Any]) -> Any:
+    """Walks down to the field that holds the value."""
     if isinstance(node, BaseModel):
-        return _replace_field(node, path, value, context)
-    if isinstance(node, dict):
-        key, rest = _split(path, node)
-        if not rest:
-            return {**node, key: _like(node[key], value)}
-        return {**node, key: _replace(node[key], rest, value, context)}
+        fields = type(node).model_fields
+        attributes = {(field.alias or name): name for name, field in fields.items()}
+        key, rest = _split(path, [*attributes, *fields])
+        name = attributes.get(key, key)
+        old = getattr(node, name)
+        new = _replace(old, rest, value, context) if rest and _has_parts(old) else None
+        if new is None:
+            new = _read(fields[name], old, rest, value, context, key in fields)
+        return node.model_copy(update={name: new})
+    keys = {str(index): index for index in range(len(node))} if isinstance(node, tuple) else {key: key for key in node}
     if isinstance(node, tuple):
-        by_name = {getattr(item, "name", str(index)): index for index, item in enumerate(node)}
-        by_name |= {str(index): index for index in range(len(node))}
-        key, rest = _split(path, by_name)
-        index = by_name[key]
-        new = _replace(node[index], rest, value, context) if rest else value
-        return (*node[:index], new, *node[index + 1 :])
-    raise BadValue(f"there is nothing called {path!r} here", "the path goes further than the scenario does")
+        keys |= {item.name: index for index, item in enumerate(node) if hasattr(item, "name")}
+    key, rest = _split(path, keys)
+    if not rest:
+        raise BadValue("this is a whole part", "change one of the values in it")
+    new = _replace(node[keys[key]], rest, value, context)
+    if isinstance(node, tuple):
+        return tuple(new if index == keys[key] else item for index, item in enumerate(node))
+    return {**node, key: new}
 
 
-def _replace_field(node: BaseModel, path: str, value: object, context: dict[str, Any]) -> BaseModel:
-    fields = type(node).model_fields
-    attributes = {(field.alias or name): name for name, field in fields.items()}
-    key, rest = _split(path, [*attributes, *fields])
-    name = attributes.get(key, key)
-    field, old = fields[name], getattr(node, name)
-    if rest and isinstance(old, dict) and isinstance(value, str):
-        # A text inside a mapping is in people's units: let the whole mapping's type read it.
-        inner, deeper = _split(rest, old)
-        if not deeper and not isinstance(old[inner], BaseModel):
-            read = TypeAdapter(Annotated[(field.annotation, *field.metadata)])
-            return node.model_copy(update={name: {**old, **read.validate_python({inner: value}, context=context)}})
-    if rest:
-        new = _replace(old, rest, value, context)
-    elif isinstance(value, str) or (key not in fields and not isinstance(value, BaseModel) and value is not None):
-        new = TypeAdapter(Annotated[(field.annotation, *field.metadata)]).validate_python(value, context=context)
-    else:
-        new = value
-    return node.model_copy(update={name: new})
+def _has_parts(value: object) -> bool:
+    """Whether the way goes on through further parts of the scenario."""
+    if isinstance(value, (dict, tuple)):
+        items = list(value.values()) if isinstance(value, dict) else list(value)
+        return bool(items) and isinstance(items[0], BaseModel)
+    return isinstance(value, BaseModel)
 
 
-def _like(old: object, value: object) -> object:
-    """One number in place of a demand holds for every slot."""
-    if isinstance(old, tuple) and isinstance(value, (int, float)):
-        return (float(value),) * len(old)
-    return value
+def _read(
+    field: FieldInfo, old: Any, rest: str, value: object, context: dict[str, Any], by_attribute: bool
+) -> object:
+    """The field's new value. `rest` is what the path says inside of the field, when that is a mapping of values."""
+    keys = _keys_inside(old, rest)
+    written = value
+    for key in reversed(keys):
+        written = {key: written}
+    try:
+        new = reader(field).validate_python(written, context=context)
+        for key in keys:
+            new = new[key]
+    except ValidationError as error:
+        causes = [detail.get("ctx", {}).get("error") for detail in error.errors(include_url=False)]
+        # Under the attribute's name a number that lacks its unit is in SI.
+        if not by_attribute or not isinstance(value, (int, float)) or not any(isinstance(c, NoUnit) for c in causes):
+            raise
+        if not (math.isfinite(value) and value >= 0):
+            raise BadValue(f"{value:g} is not possible here", "a finite number that is not negative") from error
+        new = float(value)
+    return _put(old, keys, new)
+
+
+def _keys_inside(old: Any, rest: str) -> list[str]:
+    """The keys of the mappings on the way; the last one may be new."""
+    keys: list[str] = []
+    while rest:
+        if not isinstance(old, dict):
+            raise BadValue(f"there is nothing called {rest!r} here", "the path goes further than the scenario does")
+        key, rest = _split(rest, old) if any(f"{rest}.".startswith(f"{known}.") for known in old) else (rest, "")
+        keys.append(key)
+        old = old.get(key)
+    return keys
+
+
+def _put(old: Any, keys: list[str], new: object) -> object:
+    if not keys:
+        return new
+    return {**old, keys[0]: _put(old.get(keys[0], {}), keys[1:], new)}
 
 
 def _split(path: str, keys: Iterable[str]) -> tuple[str, str]:

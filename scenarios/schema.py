@@ -7,10 +7,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PrivateAttr
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from scenarios.check_names import unknown_names
 from scenarios.checks import findings
 from scenarios.errors import Problem, ScenarioError
+from scenarios.figures import Figure
 from scenarios.replacing import replaced
 from scenarios.schema_demand import WHOLE_YEAR, Objective, Origin, Slot, Workload, fill_lengths
 from scenarios.schema_supply import Failures, Limits, Planning, Procurement, RegionUse, Solver
@@ -80,16 +82,17 @@ class Scenario(Part):
     def region(self, region_id: str) -> Region:
         """The catalog's region with the scenario's own figures put in."""
         region, use = self.catalog.regions[region_id], self.regions[region_id]
-        own: dict[str, Any] = {
-            name: getattr(use, name)
-            for name in ("pue", "electricity_usd_per_kwh", "wue_l_per_kwh")
-            if getattr(use, name) is not None
+        given = {
+            "pue": ("pue", "1", use.pue),
+            "electricity": ("electricity_usd_per_kwh", "USD/kWh", use.electricity_usd_per_kwh),
+            "wue": ("wue_l_per_kwh", "L/kWh", use.wue_l_per_kwh),
         }
-        if use.carbon_kg_per_kwh:
-            own["carbon_kg_per_kwh"] = {**region.carbon_kg_per_kwh, **use.carbon_kg_per_kwh}
-        if not own:
-            return region
-        return region.model_copy(update=own) if isinstance(region, BaseModel) else dataclasses.replace(region, **own)
+        own: dict[str, Any] = {attribute: value for attribute, _, value in given.values() if value is not None}
+        own["carbon_kg_per_kwh"] = {**region.carbon_kg_per_kwh, **use.carbon_kg_per_kwh}
+        units = {key: (unit, value) for key, (_, unit, value) in given.items() if value is not None}
+        units |= {f"carbon.{basis}": ("kg/kWh", value) for basis, value in use.carbon_kg_per_kwh.items()}
+        figures = {key: Figure(value, unit, value, self._source, "", "user") for key, (unit, value) in units.items()}
+        return dataclasses.replace(region, **own, figures={**region.figures, **figures}) if figures else region
 
     def replace(self, path: str, value: object) -> Scenario:
         """A copy with one value changed, checked as a file is.
@@ -98,9 +101,10 @@ class Scenario(Part):
         as is every text). `scenario.replace("limits.budget", "$4M/yr")`.
         """
         copy = replaced(self, path, value, context={"slots": len(self.slots)}, source=self._source)
+        written = copy.model_dump(by_alias=True)
         problems = [
             Problem(self._source, None, ".".join(map(str, found.path)), found.message, found.hint)
-            for found in findings(copy, copy.model_dump(by_alias=True), self.catalog)
+            for found in (*unknown_names(written, self.catalog), *findings(copy, written, self.catalog))
         ]
         if problems:
             raise ScenarioError(problems)
