@@ -47,8 +47,8 @@ def allreduce_s(message_bytes: Any, ranks: Any, bytes_per_s: Any, latency_s: Any
     2 (N-1) steps: on the fitted rows 2, 4 and 8 ranks differ as (N-1)/N does. Holds for 2 to 8 ranks on one switch.
     Reference: this project's fit (docs/accuracy.md); the bandwidth term is that of the ring.
 
-    >>> allreduce_s(0.0, 8, 450e9, 10e-6), allreduce_s(1e6, 1, 450e9, 10e-6)
-    (1.75e-05, 0.0)
+    >>> round(allreduce_s(0.0, 8, 450e9, 10e-6) * 1e6, 6), allreduce_s(1e6, 1, 450e9, 10e-6)
+    (17.5, 0.0)
     """
     return 2.0 * (ranks - 1.0) / ranks * (message_bytes / bytes_per_s + latency_s)
 

@@ -79,7 +79,7 @@ def decode_step_flop(batch: Any, parameters: Any, layers: Any, attention_width: 
     H100 at its whole 989 TFLOP/s could not make more tokens of Llama-3-70B per second than this.
 
     >>> round(989e12 / decode_step_flop(1, 68.45e9, 80, 8192, 640))
-    7136
+    7137
     """
     return batch * (2.0 * parameters + 4.0 * layers * attention_width * context_tokens)
 

@@ -88,24 +88,6 @@ def residence_s(batch: Any, decode_step: Any, prefill_occupancy_s: Any, steps: A
     return steps * decode_step + batch * prefill_occupancy_s
 
 
-def closed_loop_ttft_s(prefill: Any, batch: Any, itl: Any) -> Any:
-    """TTFT that a closed-loop client measures [s]: ``t_pre + 0.055 b t_pre + 3.5 ITL``.
-
-    Args:
-        prefill: one prefill alone [s].
-        batch: concurrent requests of the client (count).
-        itl: mean time between tokens [s].
-
-    Such a client starts all b requests at once and sends about 10 b in all: half of b waits, for a tenth of the
-    requests; the last term is step granularity. Used only to compare with measured rows: it is the client's protocol,
-    not the machine's physics, and no fleet is planned with it. Reference: AIConfigurator 0.12.0's public sample.
-
-    >>> round(closed_loop_ttft_s(0.1, 8, 0.02), 3)
-    0.214
-    """
-    return prefill * (1.0 + 0.055 * batch) + 3.5 * itl
-
-
 def plain_ttft_s(
     parameters: float,
     layers: float,
