@@ -1,0 +1,280 @@
+"""The table of candidates: every way of running a workload on one replica, priced, gated, with the reasons kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from optimizer.plan import Rejected
+from physics import fidelity
+from physics.pricing import Prices, Runs, gather, hardware, price
+from scenarios.catalog import Accelerator, Catalog, Model
+from scenarios.schema import Scenario, Workload
+
+LARGEST_BATCH = 1024
+LARGEST_REPLICA = 64
+DEGREES = (1, 2, 4, 8, 16, 32, 64)
+STAGES = (1, 2, 4)
+BATCH_GRID = np.unique(np.round(1.04 ** np.arange(0, 180)).astype(int))
+BATCH_GRID = BATCH_GRID[BATCH_GRID <= LARGEST_BATCH]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """An accelerator at one weight precision and one KV precision."""
+
+    accelerator: Accelerator
+    precision: str
+    kv_precision: str
+    allowed: bool
+    """Whether the workload's allow-list has both precisions (and the quality loss is within its limit)."""
+
+
+@dataclass
+class Table:
+    """Candidates of one workload: equal-length columns. Only rows that fit memory and the link domain are kept.
+
+    `itl_s` [n, S] is what the ITL limit speaks of: the mean, or a percentile over requests. `over_itl` marks rows that
+    a limit on one shape rules out.
+    """
+
+    workload: Workload
+    model: Model
+    chips: list[Chip]
+    chip: np.ndarray
+    runs: Runs
+    prices: Prices
+    itl_s: np.ndarray
+    over_itl: np.ndarray
+    priced: int
+    rejected: list[Rejected]
+
+    @property
+    def allowed(self) -> np.ndarray:
+        """Rows whose precisions the workload allows."""
+        return np.array([chip.allowed for chip in self.chips], dtype=bool)[self.chip]
+
+    def __len__(self) -> int:
+        return len(self.chip)
+
+    def describe(self, row: int) -> str:
+        """A candidate in the field's words."""
+        chip, runs = self.chips[self.chip[row]], self.runs
+        degrees = f"TP{runs.tensor_parallel[row]:.0f}"
+        degrees += f" PP{runs.pipeline_parallel[row]:.0f}" if runs.pipeline_parallel[row] > 1 else ""
+        degrees += f" EP{runs.expert_parallel[row]:.0f}" if runs.expert_parallel[row] > 1 else ""
+        return f"{chip.accelerator.name} {chip.precision} (KV {chip.kv_precision}) {degrees} batch {runs.batch[row]:.0f}"
+
+
+def table(scenario: Scenario, workload: Workload, all_precisions: bool = False) -> Table:
+    """Enumerate, price and gate the candidates of a workload.
+
+    With `all_precisions` those outside the allow-list are priced too, so that a conflict can name the list.
+    """
+    model = scenario.catalog.models[workload.model]
+    rejected: list[Rejected] = []
+    chips = _chips(scenario, workload, rejected, all_precisions)
+    runs, chip = _configurations(chips, scenario.catalog, workload, model)
+    if workload.batch:
+        batches = np.array(sorted(workload.batch), dtype=float)
+        rows, batch = np.repeat(np.arange(len(chip)), batches.size), np.tile(batches, len(chip))
+    else:
+        rows, batch = _batches(workload, model, runs)
+    runs, chip = _with_batch(runs.take(rows), batch), chip[rows]
+    keep = runs.batch >= runs.pipeline_parallel
+    runs, chip = runs.take(keep), chip[keep]
+    prices = price(model, runs, workload.shapes)
+    fits = _fits(prices, runs, len(workload.shapes) > 1)
+    itl = limited_itl_s(workload, runs, prices)
+    over = itl > itl_limit_s(workload) * (1 + 1e-12)
+    over_itl = over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1)
+    full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected)
+    _reject_gated(full, fits)
+    kept = _take(full, fits)
+    return kept
+
+
+def itl_limit_s(workload: Workload) -> float:
+    """The inter-token limit, infinite where there is none."""
+    return workload.itl.limit_s if workload.itl else np.inf
+
+
+def limited_itl_s(workload: Workload, runs: Runs, prices: Prices) -> np.ndarray:
+    """[n, S] inter-token latency as the limit states it: mean, or a percentile over requests (see wall 7)."""
+    if workload.itl is None or workload.itl.percentile == "mean":
+        return prices.itl_s
+    z = NormalDist().inv_cdf(float(workload.itl.percentile) / 100)
+    batch, steps = runs.batch[:, None], np.maximum(prices.decode_steps, 1)
+    landed = batch + z * np.sqrt(batch)
+    return np.where(prices.decode_steps > 0, prices.decode_step_s + prices.prefill_occupancy_s * landed / steps, 0.0)
+
+
+def _chips(scenario: Scenario, workload: Workload, rejected: list[Rejected], everything: bool) -> list[Chip]:
+    chips = []
+    precisions = fidelity.PRECISIONS if everything else workload.precisions
+    for name in scenario.accelerators:
+        accelerator = scenario.catalog.accelerators[name]
+        for precision in precisions:
+            listed = precision in workload.precisions
+            if fidelity.compute_rate(accelerator, precision) is None:
+                if listed:
+                    says = f"{name} does not compute {precision} natively, and a silent fallback is no answer"
+                    rejected.append(_rejection(workload, f"{name} {precision}", "fidelity", "native precision", says=says))
+                continue
+            lost, limit = quality_loss(workload, precision)
+            if listed and lost is not None and limit is not None and lost > limit:
+                says = f"{precision} loses {lost:g} of quality, the workload allows {limit:g}"
+                rejected.append(_rejection(workload, f"{name} {precision}", "fidelity", "quality loss", lost, limit, "", says))
+                listed = False
+            if not listed and not everything:
+                continue
+            chips += [Chip(accelerator, precision, kv, listed) for kv in workload.kv_precisions]
+    return chips
+
+
+def quality_loss(workload: Workload, precision: str) -> tuple[float | None, float | None]:
+    """(declared loss, declared limit) of a precision, None where nothing is declared."""
+    declared = workload.quality_loss
+    return (None, None) if declared is None else (declared.of(precision), declared.limit)
+
+
+def _rejection(
+    workload: Workload, what: str, wall: str, reading: str, value: float | None = None, limit: float | None = None,
+    unit: str = "", says: str = "", usd: float | None = None,
+) -> Rejected:
+    return Rejected(
+        workload=workload.name, what=what, wall=wall, reading=reading, value=value, sense="<=", limit=limit, unit=unit,
+        says=says, usd_per_million_requests=usd,
+    )
+
+
+def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
+    """All (chip, TP, PP, EP) within the link domain, at batch 1."""
+    figures = [
+        hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips
+    ]
+    rows = []
+    for number, chip in enumerate(chips):
+        for t in workload.tensor_parallel or DEGREES:
+            if t > chip.accelerator.scaleup_domain or model.heads % t:
+                continue
+            for p in workload.pipeline_parallel or STAGES:
+                if t * p > LARGEST_REPLICA or p > model.layers:
+                    continue
+                rows += [(number, t, p, e) for e in sorted({1, t} if model.experts else {1})]
+    if not rows:
+        return gather(figures or [_no_figures()], np.zeros(0, dtype=int), np.zeros(0), np.zeros(0)), np.zeros(0, dtype=int)
+    chip, t, p, e = np.array(rows).T
+    return gather([f for f in figures if f is not None], chip, t, np.ones(len(rows)), p, e), chip
+
+
+def _no_figures() -> dict[str, float]:
+    from dataclasses import fields
+
+    return {column.name: 1.0 for column in fields(Runs)}
+
+
+def _with_batch(runs: Runs, batch: np.ndarray) -> Runs:
+    from dataclasses import replace
+
+    return replace(runs, batch=np.asarray(batch, dtype=float))
+
+
+def _fits(prices: Prices, runs: Runs, mixed: bool) -> np.ndarray:
+    """Rows whose KV cache holds the batch (one shape), or at least one request of every shape (several)."""
+    need = prices.kv_bytes_per_request * (1.0 if mixed else runs.batch[:, None])
+    return (need <= prices.kv_capacity_bytes[:, None] * (1 + 1e-12)).all(axis=1)
+
+
+def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """Per configuration the grid of batches, and exactly the largest batch that memory and the ITL limit allow."""
+    mixed = len(workload.shapes) > 1
+    count = len(runs)
+
+    def holds(batch: np.ndarray, with_itl: bool) -> np.ndarray:
+        trial = _with_batch(runs, batch)
+        prices = price(model, trial, workload.shapes)
+        good = _fits(prices, trial, mixed)
+        if with_itl:
+            good &= (limited_itl_s(workload, trial, prices) <= itl_limit_s(workload)).all(axis=1)
+        return good
+
+    largest = [_largest(holds, count, with_itl) for with_itl in (False, True)] if count else []
+    rows, batches = [], []
+    for row in range(count):
+        memory_most, latency_most = int(largest[0][row]), int(largest[1][row])
+        extra = [b for b in (memory_most, latency_most) if b >= 1]
+        # One row beyond memory is kept in the table of rejections: it says by how much the configuration misses.
+        grid = BATCH_GRID[memory_most >= BATCH_GRID] if memory_most else BATCH_GRID[:1]
+        chosen = np.unique(np.concatenate([grid, np.array(extra, dtype=int)]))
+        rows.append(np.full(chosen.size, row))
+        batches.append(chosen)
+    if not rows:
+        return np.zeros(0, dtype=int), np.zeros(0)
+    return np.concatenate(rows), np.concatenate(batches).astype(float)
+
+
+def _largest(holds, count: int, with_itl: bool) -> np.ndarray:
+    """Largest batch for which `holds` is true, by bisection over all configurations at once; 0 where not even 1."""
+    low, high = np.zeros(count), np.full(count, LARGEST_BATCH + 1.0)
+    while (high - low > 1).any():
+        middle = np.maximum(np.floor((low + high) / 2), 1.0)
+        good = holds(middle, with_itl)
+        low, high = np.where(good, middle, low), np.where(good, high, middle)
+        high = np.maximum(high, low + 1)
+        if (middle <= 1).all() and not good.any():
+            break
+    return low
+
+
+def _take(full: Table, keep: np.ndarray) -> Table:
+    from dataclasses import fields, replace
+
+    prices = replace(
+        full.prices,
+        **{f.name: getattr(full.prices, f.name)[keep] for f in fields(full.prices) if f.name != "decode_steps"},
+    )
+    return replace(
+        full, chip=full.chip[keep], runs=full.runs.take(keep), prices=prices, itl_s=full.itl_s[keep],
+        over_itl=full.over_itl[keep],
+    )
+
+
+def _reject_gated(full: Table, fits: np.ndarray) -> None:
+    """The fastest row per device of each chip that memory or the ITL limit rules out, with its reading."""
+    workload = full.workload
+    if not len(full):
+        return
+    share = np.array([shape.share for shape in workload.shapes])
+    rate = 1.0 / (share / full.prices.requests_per_s).sum(axis=1) / full.runs.devices
+    limit = itl_limit_s(workload)
+    for number, chip in enumerate(full.chips):
+        if not chip.allowed:
+            continue
+        mine = full.chip == number
+        name = f"{chip.accelerator.name} {chip.precision} (KV {chip.kv_precision})"
+        if not (mine & fits).any():
+            row = int(np.flatnonzero(mine)[np.argmin(_memory_share(full)[mine])]) if mine.any() else -1
+            if row >= 0:
+                need = float(_memory_share(full)[row])
+                says = f"{full.describe(row)} needs {need:.2f} times the memory it has"
+                full.rejected.append(_rejection(workload, name, "memory", "memory needed / usable", need, 1.0, "", says))
+            continue
+        slow = np.flatnonzero(mine & fits & full.over_itl)
+        if slow.size:
+            row = int(slow[np.argmax(rate[slow])])
+            value = float(full.itl_s[row].max())
+            says = f"{full.describe(row)} would serve {rate[row]:.2f} requests/s a device at an ITL of {value * 1e3:.1f} ms, over the {limit * 1e3:g} ms limit"
+            full.rejected.append(_rejection(workload, full.describe(row), "serving", "ITL", value, limit, "s", says))
+
+
+def _memory_share(full: Table) -> np.ndarray:
+    """Bytes needed over bytes usable on a device: weights and the KV of the batch."""
+    prices, runs = full.prices, full.runs
+    room = np.maximum(prices.usable_bytes_per_device - prices.weight_bytes_per_device, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        share = np.where(room > 0, room / np.maximum(prices.kv_capacity_bytes, 1e-9), 0.0)
+    kv = (prices.kv_bytes_per_request * runs.batch[:, None]).max(axis=1) * share
+    return (prices.weight_bytes_per_device + kv) / prices.usable_bytes_per_device

@@ -1,0 +1,208 @@
+"""What may be bought where: every (region, node type, procurement), its price a node and its power."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.plan import Rejected
+from physics import capital
+from scenarios.catalog import Accelerator, Instance, Region
+from scenarios.schema import Scenario
+
+HOURS_PER_YEAR = 8760.0
+EMBODIED_YEARS_WHEN_RENTED = 4.0
+
+
+@dataclass(frozen=True)
+class Hire:
+    """One way to have nodes of one type in one region. Figures are per node."""
+
+    region: str
+    offer: str
+    procurement: str
+    accelerator: Accelerator
+    devices: int
+    timed: bool
+    usd_per_year: dict[str, float] = field(default_factory=dict)
+    usd_per_hour: float = 0.0
+    startup_h: float = 0.0
+    pays_energy: bool = False
+    availability: float = 1.0
+    embodied_years: float = EMBODIED_YEARS_WHEN_RENTED
+    quota_devices: float = np.inf
+
+    @property
+    def idle_w(self) -> float:
+        """Power of the idle node, W."""
+        return self.devices * self.accelerator.tdp_w * self.accelerator.idle_power_ratio
+
+    @property
+    def load_w(self) -> float:
+        """Power that full load adds, W."""
+        ratio = self.accelerator.load_power_ratio - self.accelerator.idle_power_ratio
+        return self.devices * self.accelerator.tdp_w * ratio
+
+    @property
+    def nameplate_w(self) -> float:
+        """Rated power of the node with its host, W."""
+        return self.devices * self.accelerator.tdp_w + (self.accelerator.host_w_per_node or 0.0)
+
+    @property
+    def embodied_kg_per_year(self) -> float:
+        """Carbon of making the devices, spread over their years; NaN where unknown."""
+        kg = self.accelerator.embodied_kg
+        return np.nan if kg is None else kg * self.devices / self.embodied_years
+
+    @property
+    def most_nodes(self) -> float:
+        """Whole nodes within the quota."""
+        return self.quota_devices if np.isinf(self.quota_devices) else float(self.quota_devices // self.devices)
+
+    def usd_per_device_year(self) -> float:
+        """Price of one device for a year without electricity, to compare candidates by."""
+        return (sum(self.usd_per_year.values()) + self.usd_per_hour * HOURS_PER_YEAR) / self.devices
+
+
+@dataclass
+class Offers:
+    """All hires, and what could not be offered and why."""
+
+    hires: list[Hire]
+    rejected: list[Rejected]
+
+
+def offers(scenario: Scenario) -> Offers:
+    """Every hire that the scenario's procurement, quotas and the catalog's prices allow."""
+    found = Offers([], [])
+    for region_id in scenario.regions:
+        region = scenario.region(region_id)
+        for name in scenario.accelerators:
+            quota = _quota(scenario, region_id, name)
+            accelerator = scenario.catalog.accelerators[name]
+            if not isinstance(quota, str) and quota <= 0 or quota == "unknown":
+                says = "its quota is unknown, so none is bought" if quota == "unknown" else "its quota is 0"
+                _reject(found, f"{name} in {region_id}", "quota", 0.0 if quota == 0 else None, "devices", says)
+                continue
+            limit = np.inf if quota == "unlimited" else float(quota)
+            _owned(scenario, found, region, accelerator, limit)
+            _rented(scenario, found, region, accelerator, limit)
+    if scenario.limits.include_embodied:
+        _drop_unknown_embodied(found)
+    return found
+
+
+def _quota(scenario: Scenario, region_id: str, accelerator: str) -> int | str:
+    use = scenario.regions[region_id]
+    return use.quota.get(accelerator, use.quota_default or "unknown")
+
+
+def _reject(found: Offers, what: str, reading: str, limit: float | None, unit: str, says: str, wall: str = "capital") -> None:
+    found.rejected.append(
+        Rejected(
+            workload="", what=what, wall=wall, reading=reading, value=None, sense="<=", limit=limit, unit=unit,
+            says=f"{what}: {says}",
+        )
+    )
+
+
+def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator, quota: float) -> None:
+    owned = scenario.procurement.owned
+    if owned is None or (owned.accelerators is not None and accelerator.name not in owned.accelerators):
+        return
+    what = f"owned {accelerator.name} in {region.id}"
+    price = owned.prices.get(accelerator.name, accelerator.purchase_usd)
+    if price is None:
+        return _reject(found, what, "purchase price", None, "USD", "no purchase price is known; give one under procurement.owned.prices")
+    if region.electricity_usd_per_kwh is None:
+        return _reject(found, what, "electricity price", None, "USD/kWh", f"no electricity price is known; give regions.{region.id}.electricity")
+    devices = owned.devices_per_node.get(accelerator.name, accelerator.devices_per_node)
+    yearly = capital.amortised_usd_per_year(price * owned.infrastructure_multiplier, owned.years, owned.discount_rate)
+    usd = {"purchase": yearly * devices, "maintenance": owned.maintenance * price * devices}
+    found.hires.append(
+        Hire(
+            region.id, f"owned-{devices}x-{accelerator.name}", "owned", accelerator, devices, timed=False,
+            usd_per_year=_licensed(scenario, usd, devices), pays_energy=True, embodied_years=owned.years, quota_devices=quota,
+        )
+    )
+    return None
+
+
+def _licensed(scenario: Scenario, usd: dict[str, float], devices: int) -> dict[str, float]:
+    licence = scenario.planning.licence_usd_per_device_year * devices
+    return {**usd, "licence": licence} if licence else usd
+
+
+def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator, quota: float) -> None:
+    asked = scenario.procurement
+    if asked.on_demand is None and asked.reserved is None and asked.spot is None:
+        return
+    instances = scenario.catalog.instances_in(region.id, accelerator.name)
+    if not instances:
+        _reject(found, f"rented {accelerator.name} in {region.id}", "rental price", None, "USD/h", "no rental price is known in this region")
+    for instance in instances:
+        if instance.unusable:
+            _reject(found, f"{instance.name} ({accelerator.name}) in {region.id}", "rental price", None, "USD/h", instance.unusable)
+            continue
+        for make in (_on_demand, _reserved, _spot):
+            hire = make(scenario, found, instance, accelerator, quota)
+            if hire is not None:
+                found.hires.append(hire)
+
+
+def _on_demand(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
+    asked = scenario.procurement.on_demand
+    if asked is None:
+        return None
+    price = asked.prices.get(instance.region, {}).get(instance.name, instance.on_demand_usd_per_h)
+    if price is None:
+        _reject(found, f"{instance.name} on demand in {instance.region}", "rental price", None, "USD/h", "not sold on demand at a listed price")
+        return None
+    licence = scenario.planning.licence_usd_per_device_year * instance.devices / HOURS_PER_YEAR
+    return Hire(
+        instance.region, instance.name, "on_demand", accelerator, instance.devices, timed=True,
+        usd_per_hour=price + licence, startup_h=asked.startup_s / 3600, quota_devices=quota,
+    )
+
+
+def _reserved(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
+    asked = scenario.procurement.reserved
+    if asked is None:
+        return None
+    price = asked.prices.get(instance.region, {}).get(instance.name)
+    if price is None and asked.discount is not None and instance.on_demand_usd_per_h is not None:
+        price = instance.on_demand_usd_per_h * (1 - asked.discount)
+    if price is None:
+        _reject(found, f"{instance.name} reserved in {instance.region}", "rental price", None, "USD/h", "no reserved price: give a price or a discount")
+        return None
+    usd = _licensed(scenario, {"rent": price * HOURS_PER_YEAR}, instance.devices)
+    return Hire(
+        instance.region, instance.name, "reserved", accelerator, instance.devices, timed=False, usd_per_year=usd, quota_devices=quota
+    )
+
+
+def _spot(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
+    asked = scenario.procurement.spot
+    if asked is None:
+        return None
+    what = f"{instance.name} on spot in {instance.region}"
+    availability = asked.availability_of(instance.name)
+    if instance.spot_usd_per_h is None or availability is None:
+        missing = "no spot market is known" if instance.spot_usd_per_h is None else "its availability is not stated"
+        _reject(found, what, "spot price" if instance.spot_usd_per_h is None else "availability", None, "USD/h", missing)
+        return None
+    startup_h = scenario.procurement.on_demand.startup_s / 3600 if scenario.procurement.on_demand else 600 / 3600
+    licence = scenario.planning.licence_usd_per_device_year * instance.devices / HOURS_PER_YEAR
+    return Hire(
+        instance.region, f"spot-{instance.name}", "spot", accelerator, instance.devices, timed=True,
+        usd_per_hour=instance.spot_usd_per_h + licence, startup_h=startup_h, availability=availability, quota_devices=quota,
+    )
+
+
+def _drop_unknown_embodied(found: Offers) -> None:
+    """Where embodied carbon counts, a device whose figure is unknown cannot be counted, so it is not offered."""
+    for hire in [h for h in found.hires if h.accelerator.embodied_kg is None]:
+        found.hires.remove(hire)
+        what = f"{hire.offer} in {hire.region}"
+        _reject(found, what, "embodied carbon", None, "kg CO2e", "its embodied carbon is unknown and the carbon limit includes it", "sustainability")

@@ -1,0 +1,269 @@
+"""Pools: candidates at work in a region, their usable utilisation by pool size, and which of them can be left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer.candidates import Table, quality_loss
+from physics.locality import user_round_trip_s
+from physics.tail_latency import usable_utilisation_mix
+from scenarios.schema import Scenario, Workload
+
+BAND_STARTS = np.array([1, 2, 3, 5, 9, 17, 33, 65])
+
+
+@dataclass(frozen=True)
+class Latency:
+    """How much time a region leaves a pool for the first token.
+
+    `budgets_s[k]` is the time of latency class k, tightest first; `class_of[o]` the class of each origin.
+    """
+
+    budgets_s: np.ndarray
+    class_of: np.ndarray
+
+
+def latency(scenario: Scenario, workload: Workload, region_id: str) -> Latency:
+    """TTFT limit less round trip at the limit's percentile, for every origin."""
+    percentile = workload.ttft.percentile if workload.ttft else 99.0
+    limit = workload.ttft.limit_s if workload.ttft else np.inf
+    left = []
+    for origin in scenario.origins.values():
+        trip = scenario.catalog.round_trip(origin.near, region_id)
+        left.append(limit - float(user_round_trip_s(trip.p50_s, origin.last_mile_s, percentile)))
+    budgets, class_of = np.unique(np.round(left, 9), return_inverse=True)
+    return Latency(budgets, class_of)
+
+
+@dataclass(frozen=True)
+class Variants:
+    """Candidates of one workload at work for a latency class in one node type: equal-length columns.
+
+    `utilisation` and `after_loss` are [n, bands]; bands beyond a row's own have `smallest` = 0.
+    """
+
+    candidate: np.ndarray
+    latency_class: np.ndarray
+    closed_by: list[tuple[str, ...]]
+    devices: np.ndarray
+    lost: np.ndarray
+    smallest: np.ndarray
+    largest: np.ndarray
+    utilisation: np.ndarray
+    after_loss: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Variants:
+        """The same columns at `rows`."""
+        return Variants(
+            self.candidate[rows], self.latency_class[rows], [self.closed_by[r] for r in rows], self.devices[rows],
+            self.lost[rows], self.smallest[rows], self.largest[rows], self.utilisation[rows], self.after_loss[rows],
+        )
+
+
+def bands(most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[n, 8] smallest and largest size of each band for pools of at most `most` replicas; 0 where there is no band.
+
+    Up to 8 replicas every size is a band of its own.
+
+    >>> bands(np.array([3.0]))[0][0, :4]
+    array([1., 2., 3., 0.])
+    """
+    starts = np.where((most <= 8)[:, None], np.arange(1, 9)[None, :], BAND_STARTS[None, :]).astype(float)
+    starts = np.where(starts <= most[:, None], starts, 0.0)
+    ends = np.concatenate([starts[:, 1:] - 1, np.full((len(starts), 1), -1.0)], axis=1)
+    ends = np.where(ends < 1, most[:, None], ends)
+    return starts, np.where(starts > 0, ends, 0.0)
+
+
+class Node:
+    """What a node type means for a candidate: how many replicas lie on it and die with it."""
+
+    def __init__(self, devices: int, dead_nodes: int) -> None:
+        self.devices = devices
+        self.dead_nodes = dead_nodes
+
+    def holds(self, replica_devices: np.ndarray) -> np.ndarray:
+        """Replicas that share a node evenly, or take whole nodes."""
+        g = replica_devices
+        inside = (g <= self.devices) & (self.devices % np.maximum(g, 1) == 0)
+        return inside | ((g > self.devices) & (g % self.devices == 0))
+
+    def lost(self, replica_devices: np.ndarray) -> np.ndarray:
+        """Replicas that can die with the planned number of nodes."""
+        return np.maximum(np.floor(self.devices / replica_devices), 1.0) * self.dead_nodes
+
+
+def most_replicas(table: Table, rows: np.ndarray, demand: float, lost: np.ndarray, node: Node, most_nodes: float) -> np.ndarray:
+    """Replicas beyond which no pool needs to grow: all demand on this pool alone plus a lost node, within the quota."""
+    workload = table.workload
+    slowest = table.prices.requests_per_s[rows].min(axis=1)
+    # A pool below a quarter of full use at any size is not a design; 0.25 keeps the bound safe and finite.
+    alone = np.ceil(demand / (slowest * 0.25 * workload.max_utilization)) + lost + 1
+    devices = table.runs.devices[rows]
+    supply = np.floor(most_nodes * np.maximum(node.devices / devices, 0)) if np.isfinite(most_nodes) else np.inf
+    if np.isfinite(most_nodes):
+        inside = np.floor(node.devices / devices)
+        supply = np.where(inside >= 1, most_nodes * inside, np.floor(most_nodes / np.maximum(devices / node.devices, 1)))
+    return np.minimum(alone, supply)
+
+
+def variants(
+    scenario: Scenario, table: Table, time: Latency, node: Node, rows: np.ndarray, most: np.ndarray, closed: bool, prune: bool
+) -> Variants:
+    """All worthwhile (candidate, latency class) of a node type, with bands.
+
+    With `closed`, candidates that only a limit of the user's rules out are there too, marked with that limit.
+    """
+    workload = table.workload
+    base_tags = _tags(table, rows)
+    if not closed:
+        keep = np.array([not tags for tags in base_tags], dtype=bool)
+        rows, most, base_tags = rows[keep], most[keep], [t for t, k in zip(base_tags, keep, strict=True) if k]
+    classes = [(k, float(budget), ()) for k, budget in enumerate(time.budgets_s)]
+    if closed and workload.ttft is not None:
+        classes.append((0, np.inf, (f"ttft {workload.name}",)))
+    parts = []
+    for k, budget, extra in classes:
+        if budget <= 0 or not rows.size:
+            continue
+        quick = _quick(table, rows, most, budget) if prune else np.ones(rows.size, dtype=bool)
+        parts.append(_at_class(table, node, rows[quick], most[quick], k, budget, [t + extra for t, q in zip(base_tags, quick, strict=True) if q], prune))
+    found = _join(parts)
+    return found if not prune or found is None else found.take(_undominated(table, found))
+
+
+def _tags(table: Table, rows: np.ndarray) -> list[tuple[str, ...]]:
+    name = table.workload.name
+    return [
+        ((f"itl {name}",) if over else ()) + (() if allowed else (f"precisions {name}",))
+        for over, allowed in zip(table.over_itl[rows], table.allowed[rows], strict=True)
+    ]
+
+
+def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) -> np.ndarray:
+    """Usable utilisation of candidates `rows` at pool sizes `sizes` [n, m]; 0 where the size is 0."""
+    workload, prices = table.workload, table.prices
+    percentile = workload.ttft.percentile if workload.ttft else 99.0
+    out = np.zeros(sizes.shape)
+    row, band = np.nonzero(sizes > 0)
+    pick = rows[row]
+    if row.size:
+        out[row, band] = usable_utilisation_mix(
+            budget_s, sizes[row, band], table.runs.batch[pick], prices.prefill_s[pick], prices.decode_step_s[pick],
+            prices.decode_steps, prices.requests_per_s[pick], percentile, workload.max_utilization,
+        )
+    return out
+
+
+def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) -> np.ndarray:
+    """Drop rows that another row of the same configuration beats whatever the pool sizes: its rate in the smallest
+    pool is not below this one's in the largest. Same chip, degrees and devices, so price and power are the same."""
+    alone = _usable(table, rows, np.ones((rows.size, 1)), budget_s)[:, 0]
+    large = _usable(table, rows, np.maximum(most, 1.0)[:, None], budget_s)[:, 0]
+    rate = table.prices.requests_per_s[rows]
+    runs, tags = table.runs, np.array([hash(t) for t in _tags(table, rows)])
+    keys = np.stack([table.chip[rows], runs.tensor_parallel[rows], runs.pipeline_parallel[rows], runs.expert_parallel[rows], tags], axis=1)
+    _, group = np.unique(keys, axis=0, return_inverse=True)
+    keep = large > 0
+    if len(table.workload.shapes) > 1:
+        return keep
+    for g in range(group.max(initial=-1) + 1):
+        mine = np.flatnonzero(group == g)
+        best = mine[np.argmax(rate[mine, 0] * alone[mine])]
+        beaten = (rate[mine, 0] * large[mine] <= rate[best, 0] * alone[best]) & (rate[mine, 0] <= rate[best, 0])
+        beaten[mine == best] = False
+        keep[mine[beaten]] = False
+    return keep
+
+
+def _at_class(
+    table: Table, node: Node, rows: np.ndarray, most: np.ndarray, k: int, budget_s: float, tags: list[tuple[str, ...]], prune: bool
+) -> Variants:
+    devices = table.runs.devices[rows]
+    lost = node.lost(devices)
+    smallest, largest = bands(most)
+    utilisation = _usable(table, rows, smallest, budget_s)
+    after = _usable(table, rows, np.maximum(smallest - lost[:, None], 0.0), budget_s)
+    after = np.where(largest > lost[:, None], after, 0.0)
+    return Variants(rows, np.full(rows.size, k), tags, devices, lost, smallest, largest, utilisation, after)
+
+
+def _join(parts: list[Variants]) -> Variants | None:
+    parts = [part for part in parts if part.candidate.size]
+    if not parts:
+        return None
+    stack = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
+    tags = [tag for part in parts for tag in part.closed_by]
+    names = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
+    found = Variants(stack("candidate"), stack("latency_class"), tags, *(stack(name) for name in names))
+    return found.take(np.flatnonzero(found.utilisation.max(axis=1) > 0))
+
+
+def _undominated(table: Table, found: Variants) -> np.ndarray:
+    """Rows that no other row of the node type dominates (the safe rule).
+
+    Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
+    j's rate for every shape at every size that j's pool can have, before and after a node loss, and o passes every gate
+    that j passes: its class is no later, nothing closes it that does not close j, its quality loss is no worse, and where
+    shapes mix neither are its ITL and KV use.
+    """
+    rate = table.prices.requests_per_s[found.candidate]
+    order = np.lexsort((found.candidate, found.latency_class, -(rate.min(axis=1) * found.utilisation.max(axis=1) / found.devices)))
+    alive = np.ones(len(order), dtype=bool)
+    loss = np.array([_loss_rank(table, row) for row in found.candidate])
+    tag_sets = [frozenset(tags) for tags in found.closed_by]
+    kept = []
+    for o in order:
+        if not alive[o]:
+            continue
+        kept.append(o)
+        alive[o] = False
+        rest = np.flatnonzero(alive)
+        if rest.size:
+            alive[rest[_dominates(table, found, rate, loss, tag_sets, int(o), rest)]] = False
+    return np.sort(np.array(kept, dtype=int))
+
+
+def _loss_rank(table: Table, row: int) -> float:
+    loss, _ = quality_loss(table.workload, table.chips[table.chip[row]].precision)
+    return 0.0 if loss is None else loss
+
+
+def _dominates(
+    table: Table, found: Variants, rate: np.ndarray, loss: np.ndarray, tags: list[frozenset[str]], o: int, rest: np.ndarray
+) -> np.ndarray:
+    """Which of `rest` row `o` dominates."""
+    copies = np.floor(found.devices[rest] / found.devices[o])
+    good = (copies >= 1) & (found.latency_class[o] <= found.latency_class[rest]) & (loss[o] <= loss[rest])
+    good &= np.array([tags[o] <= tags[j] for j in rest], dtype=bool)
+    good &= (copies[:, None] * rate[o][None, :] >= rate[rest]).all(axis=1)
+    good &= found.lost[o] <= copies * found.lost[rest]
+    if len(table.workload.shapes) > 1:
+        good &= _mixes_as_well(table, found, o, rest, copies)
+    rest_good = np.flatnonzero(good)
+    for band in range(found.smallest.shape[1]):
+        j = rest[rest_good]
+        size = found.smallest[j, band]
+        there = size > 0
+        at = np.searchsorted(found.smallest[o][found.smallest[o] > 0], copies[rest_good] * size, side="right") - 1
+        at = np.maximum(at, 0)
+        enough = np.ones(j.size, dtype=bool)
+        for column in (found.utilisation, found.after_loss):
+            ratio = (rate[j] / rate[o][None, :]).max(axis=1)  # the worst shape
+            enough &= copies[rest_good] * column[o][at] >= ratio * column[j, band]
+        enough |= ~there
+        rest_good = rest_good[enough]
+    mask = np.zeros(rest.size, dtype=bool)
+    mask[rest_good] = True
+    return mask
+
+
+def _mixes_as_well(table: Table, found: Variants, o: int, rest: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    a, b = found.candidate[o], found.candidate[rest]
+    prices, runs = table.prices, table.runs
+    itl = (table.itl_s[a][None, :] <= table.itl_s[b]).all(axis=1)
+    held = runs.batch[:, None] / prices.requests_per_s * prices.kv_bytes_per_request
+    kv = (held[a][None, :] <= held[b]).all(axis=1) & (copies * prices.kv_capacity_bytes[a] >= prices.kv_capacity_bytes[b])
+    return itl & kv
