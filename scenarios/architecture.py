@@ -141,10 +141,13 @@ class Model:
         """
         from scenarios.published_config import read_config
 
-        return cls(name=name, title=name, **read_config(config, name, file))
+        model = cls(name=name, title=name, **read_config(config, name, file))
+        if wrong := model.contradictions():
+            raise ScenarioError(Problem(file, None, f"models.{name}.{key}", message) for key, message in wrong)
+        return model
 
-    def check(self, file: str) -> None:
-        """Raises ScenarioError where the whole numbers contradict each other."""
+    def contradictions(self) -> list[tuple[str, str]]:
+        """Where the whole numbers contradict each other: key and message."""
         wrong: list[tuple[str, str]] = []
         if self.heads % self.kv_heads:
             wrong.append(("kv_heads", f"{self.heads} heads cannot share {self.kv_heads} key-value heads evenly"))
@@ -158,5 +161,4 @@ class Model:
             wrong.append(("experts", "a mixture of experts needs experts, active_experts and moe_ffn"))
         if self.is_mla and not (self.qk_nope and self.qk_rope and self.v_head):
             wrong.append(("kv_lora", "latent attention needs qk_nope, qk_rope and v_head"))
-        if wrong:
-            raise ScenarioError(Problem(file, None, f"models.{self.name}.{key}", message) for key, message in wrong)
+        return wrong

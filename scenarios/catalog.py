@@ -60,7 +60,7 @@ class Things(Mapping[str, Thing], Generic[Thing]):
             layers.append(Layer(f"{self._kind}/{name}.toml", shipped_table(self._kind, name)))
         for file in self._users:
             if name in file.entries(self._kind):
-                layers.append(Layer(file.name, file.entries(self._kind)[name], True, file.lines))
+                layers.append(file.layer(self._kind, name))
         entry = Entry(f"{self._kind}.{name}", layers, [])
         return self._build(entry, name), entry
 
@@ -83,8 +83,9 @@ class Things(Mapping[str, Thing], Generic[Thing]):
         if not problems or not hint.startswith("did you mean"):
             return problems
         first = problems[0]
+        line = next(file.lines.get(f"{self._kind}.{name}") for file in self._users if name in file.entries(self._kind))
         message = "is not in the catalog, so it is read as a new one, and that is not complete"
-        return [Problem(first.file, first.line, f"{self._kind}.{name}", message, hint), *problems]
+        return [Problem(first.file, line, f"{self._kind}.{name}", message, hint), *problems]
 
 
 class Catalog:

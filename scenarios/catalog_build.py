@@ -44,7 +44,7 @@ def accelerator(entry: Entry, name: str, peers: Callable[[str], Iterable[Acceler
     if tdp is None and rates:
         tdp = _estimated_tdp(entry, rates, generation, peers)
     idle, load = entry.figure("idle_power_ratio", RATIO), entry.figure("load_power_ratio", RATIO)
-    found = {
+    found: dict[str, object] = {
         "title": entry.text("title", name), "vendor": entry.text("vendor", ""), "year": entry.count("year", 0, 0),
         "devices_per_node": entry.count("devices_per_node"), "scaleup_domain": entry.count("scaleup_domain"),
         "scaleup_link": entry.text("scaleup_link", ""),
@@ -116,12 +116,9 @@ def model(entry: Entry, name: str) -> Model | None:
     made = Model(
         name=name, title=title, kind="moe" if moe else "dense", tied_embeddings=tied, figures=entry.figures, **found
     )
-    try:
-        made.check(entry.layers[-1].file)
-    except ScenarioError as error:
-        entry.problems.extend(error.problems)
-        return None
-    return made
+    for key, message in (wrong := made.contradictions()):
+        entry.problem(key, message)
+    return None if wrong else made
 
 
 _MODEL_COUNTS = (
@@ -157,7 +154,7 @@ def region(entry: Entry, key: str, shapes: Callable[[str], Figure | None]) -> Re
     if not name or not provider:
         entry.problem("", "a region is named provider/region", 'for example [regions."aws/us-east-1"]')
     carbon = entry.part("carbon")
-    intensity = {basis: found for basis in BASES if (found := carbon.figure(basis, INTENSITY)) is not None}
+    intensity = {basis: kg for basis in BASES if (kg := carbon.figure(basis, INTENSITY)) is not None}
     carbon.finish()
     zone = entry.text("grid_zone", "")
     shape = entry.numbers("hourly_shape", INTENSITY, 24)

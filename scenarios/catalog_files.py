@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
-from scenarios.figures import nearest
+from scenarios.figures import Layer, nearest
 
 KINDS = ("accelerators", "models", "regions", "efficiencies")
 """Tables that a user's file may hold, by name of the thing."""
@@ -119,6 +119,14 @@ class UserFile:
     def entries(self, kind: str) -> dict[str, dict[str, Any]]:
         """The tables of one kind, by name."""
         return dict(self.tables.get(kind, {}))
+
+    def layer(self, kind: str, name: str) -> Layer:
+        """What the file says about one thing; its `source`, a text or a table, holds for figures that state none."""
+        table = self.entries(kind)[name]
+        stated = table.get("source", "")
+        source = stated if isinstance(stated, dict) else {"source": stated}
+        texts = [str(source.get(key, "")) for key in ("source", "date")]
+        return Layer(self.name, table, True, self.lines, texts[0], texts[1])
 
 
 def read_user_files(paths: tuple[Path, ...]) -> list[UserFile]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from scenarios import units
@@ -41,7 +42,7 @@ _BY_USER = "user"
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number and where it comes from: `value` in `unit` as the file writes it, `si` the same in the unit used inside.
+    """One number and where it comes from: `value` in `unit` as the file has it, `si` the same in the unit used inside.
 
     >>> Figure(3.35, "TB/s", 3.35e12, "data sheet", "2026-11", "A").shown
     '3.35 TB/s'
@@ -72,6 +73,15 @@ class Layer:
     by_user: bool = False
     lines: Mapping[str, int] = field(default_factory=dict)
     """Dotted key -> line, where known."""
+    source: str = ""
+    """Of the figures that state none themselves."""
+    date: str = ""
+
+    def line(self, key: str) -> int | None:
+        """Of a key, or of the nearest table around it."""
+        while key not in self.lines and "." in key:
+            key = key.rpartition(".")[0]
+        return self.lines.get(key)
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
@@ -84,9 +94,8 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def _times(value: float, worth: float) -> float:
-    """The product, by division where the worth is a reciprocal: 323.05 g is 323.05 / 1000 = 0.32305 kg exactly."""
-    parts = round(1 / worth) if worth < 1 else 1
-    return value / parts if parts > 1 and math.isclose(parts * worth, 1, rel_tol=1e-12) else value * worth
+    """The product in decimals: 5.48 g is 0.00548 kg exactly, where 5.48 x 0.001 is not."""
+    return float(Decimal(repr(value)) * Decimal(repr(worth)))
 
 
 class Entry:
@@ -105,7 +114,7 @@ class Entry:
         """Notes that something is wrong with a key."""
         where = layer or self.layers[-1]
         path = f"{self.key}.{self.prefix}{key}" if key else self.key
-        self.problems.append(Problem(where.file, where.lines.get(path), path, message, hint))
+        self.problems.append(Problem(where.file, where.line(path), path, message, hint))
 
     def _find(self, key: str) -> tuple[Layer, Any] | None:
         self._asked.add(key)
@@ -199,7 +208,7 @@ class Entry:
         for layer in self.layers:
             table = layer.table.get(key, {})
             if isinstance(table, dict):
-                layers.append(Layer(layer.file, table, layer.by_user, layer.lines))
+                layers.append(replace(layer, table=table))
             else:
                 self.problem(key, f"{table!r} is not a table", f"write [{self.key}.{key}]", layer)
         inner = Entry(self.key, layers, self.problems, f"{self.prefix}{key}.")
@@ -229,14 +238,14 @@ def read_figure(raw: Any, quantity: Quantity, layer: Layer, length: int = 1) -> 
     values = value if isinstance(value, list) else [value]
     si = tuple(_inside(one, unit, quantity) for one in values)
     shown = tuple(one if isinstance(one, (int, float)) else inside for one, inside in zip(values, si, strict=True))
-    source = table.get("source") or (f"written in {layer.file}" if layer.by_user else "")
-    texts = [str(table.get(key, "")) for key in ("date", "note")]
+    source = table.get("source") or layer.source or (f"written in {layer.file}" if layer.by_user else "")
+    date, note = str(table.get("date", layer.date)), str(table.get("note", ""))
     confidence = str(table.get("confidence", _BY_USER if layer.by_user else ""))
     if unit is None:
         unit = next((name for name, worth in quantity.units.items() if worth == 1.0), "1")
         shown = si
     whole = (shown[0], si[0]) if length == 1 else (shown, si)
-    return Figure(whole[0], _unit_name(unit, quantity), whole[1], str(source), texts[0], confidence, texts[1])
+    return Figure(whole[0], _unit_name(unit, quantity), whole[1], str(source), date, confidence, note)
 
 
 def _unit_name(unit: str, quantity: Quantity) -> str:
