@@ -21,7 +21,7 @@ _WEIGHTS = _STEP * (1.0 + _STRETCH * np.expm1(-_NODES))
 _CHUNK = 8192  # rows that fit the cache of a core
 
 _FLOOR_S = 1e-12  # below this a time counts as zero
-_SPREAD = 1e-4  # two means nearer than this are drawn apart to it: the error is of second order
+_SPREAD = 1e-4  # means nearer than this (relative) are drawn apart to it in their sum: an error of second order
 
 
 def _erlang_c_chunk(c: FloatArray, a: FloatArray) -> FloatArray:
@@ -113,25 +113,27 @@ def poisson_wait_s(arrivals_per_s: ArrayLike, mean_service_s: ArrayLike, second_
     return np.where(idle > 0.0, rate * second / (2.0 * np.where(idle > 0.0, idle, 1.0)), np.inf)
 
 
-def _spread_means(first_s: FloatArray, second_s: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Draw two nearly equal means apart, keeping their sum, so that the partial fractions below stay accurate."""
-    first, second = np.maximum(first_s, _FLOOR_S), np.maximum(second_s, _FLOOR_S)
-    middle = 0.5 * (first + second)
-    close = np.abs(first - second) < _SPREAD * middle
-    return np.where(close, middle * (1.0 + _SPREAD), first), np.where(close, middle * (1.0 - _SPREAD), second)
+def _exponential_and_step(x_s: FloatArray, mean_s: FloatArray, step_s: FloatArray) -> FloatArray:
+    """P(Exp(mean) + U > x), U uniform on 0..step; mean and step above 0."""
+    within = np.minimum(x_s, step_s)
+    return (step_s - within - mean_s * np.expm1(-within / mean_s) * np.exp(-(x_s - within) / mean_s)) / step_s
 
 
 def _tails(x_s: FloatArray, first_s: FloatArray, second_s: FloatArray, step_s: FloatArray) -> tuple[FloatArray, ...]:
     """P(> x) of U, A + U, B + U and A + B + U, for A, B exponential of the given means, U uniform on 0..step."""
     step = np.maximum(step_s, _FLOOR_S)
     x = x_s + (step - step_s)
-    within = np.minimum(x, step)
-    a, b = _spread_means(first_s, second_s)
-    uniform = (step - within) / step
-    with_a = uniform - a / step * np.expm1(-within / a) * np.exp(-(x - within) / a)
-    with_b = uniform - b / step * np.expm1(-within / b) * np.exp(-(x - within) / b)
-    both = (a * with_a - b * with_b) / (a - b)
-    return uniform, with_a, with_b, both
+    a, b = np.maximum(first_s, _FLOOR_S), np.maximum(second_s, _FLOOR_S)
+    with_a, with_b = _exponential_and_step(x, a, step), _exponential_and_step(x, b, step)
+    close = np.abs(a - b) < _SPREAD * (a + b)
+    both = np.asarray((a * with_a - b * with_b) / np.where(close, 1.0, a - b))
+    if np.any(close):  # partial fractions cancel: draw the means apart around their middle
+        middle, x_close, step_close = 0.5 * (a + b)[close], x[close], step[close]
+        more, less = middle * (1.0 + _SPREAD), middle * (1.0 - _SPREAD)
+        difference = more * _exponential_and_step(x_close, more, step_close)
+        difference -= less * _exponential_and_step(x_close, less, step_close)
+        both[close] = difference / (more - less)
+    return (step - np.minimum(x, step)) / step, with_a, with_b, both
 
 
 def wait_survivals(

@@ -222,6 +222,10 @@ def usable_utilisation_mix(
     `PREFILL_BANDS` bands of rho_p the band's upper end and the largest R of its mixes bound every mix in it.
     (3) Every step is at most the longest t_dec, every own prefill at most the longest t_pre; the quantile over all
     requests is at most the largest of the shapes' quantiles.
+    So the limit holds for the requests of each shape by itself, and then over all requests. Measured against the least
+    usable utilisation of the pure shapes (not safe: some mixes then miss the limit by 14 %), this costs 1-4 % on
+    average where the limit is 3-10 times the longest prefill, 9 % at 1.3 times, and most of the pool where a long
+    prompt must pass among many short ones with little to spare.
 
     Args:
         limit_s, replicas, batch, percentile, max_utilisation: as in `usable_utilisation`.
@@ -237,8 +241,10 @@ def usable_utilisation_mix(
         *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s))
     )
     worst = worst_mix_waits(replicas, batch, prefill, decode, steps, rate)
-    answers = [usable_within(pool, limit_s, percentile, max_utilisation) for pool in worst]
-    return np.minimum.reduce(answers)
+    answer = np.asarray(max_utilisation, float)
+    for pool in reversed(worst):  # the busiest band first: what it allows caps the rest, which then mostly pass at once
+        answer = usable_within(pool, limit_s, percentile, answer)
+    return answer
 
 
 def ttft_mix_quantile_s(
