@@ -9,6 +9,7 @@ from typing import Any
 
 from scenarios.errors import Problem, ScenarioError
 from scenarios.figures import Figure
+from scenarios.published_config import read_config
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,6 @@ class Model:
 
         Raises ScenarioError naming the key that is missing, or the family that is not understood.
         """
-        from scenarios.published_config import read_config
-
         model = cls(name=name, title=name, **read_config(config, name, file))
         if wrong := model.contradictions():
             raise ScenarioError(Problem(file, None, f"models.{name}.{key}", message) for key, message in wrong)
@@ -151,6 +150,8 @@ class Model:
         wrong: list[tuple[str, str]] = []
         if self.heads % self.kv_heads:
             wrong.append(("kv_heads", f"{self.heads} heads cannot share {self.kv_heads} key-value heads evenly"))
+        if self.kind == "dense" and self.experts:
+            wrong.append(("kind", f"a dense model has no experts, and this one has {self.experts}"))
         if self.active_experts > self.experts:
             wrong.append(("active_experts", f"{self.active_experts} of {self.experts} experts cannot be active"))
         if self.dense_layers > self.layers:

@@ -132,7 +132,10 @@ _MODEL_OPTIONAL = frozenset(_MODEL_COUNTS[8:-1])
 
 def _from_config_file(entry: Entry, name: str) -> Model | None:
     layer = next(layer for layer in reversed(entry.layers) if "config" in layer.table)
-    path = Path(layer.file).parent / entry.text("config")
+    relative = entry.text("config")
+    if not relative:
+        return None
+    path = Path(layer.file).parent / relative
     try:
         if path.stat().st_size > 1_000_000:
             entry.problem("config", f"{path} is larger than 1 MB: not a model's config.json")
@@ -164,8 +167,8 @@ def region(entry: Entry, key: str, shapes: Callable[[str], Figure | None]) -> Re
     found: dict[str, object] = {
         "provider": entry.text("provider", provider), "name": entry.text("name", name), "city": entry.text("city", ""),
         "country": entry.text("country"),
-        "latitude_deg": entry.figure("latitude", DEGREES, required=True, least=-90),
-        "longitude_deg": entry.figure("longitude", DEGREES, required=True, least=-180),
+        "latitude_deg": entry.figure("latitude", DEGREES, required=True, least=-90, most=90),
+        "longitude_deg": entry.figure("longitude", DEGREES, required=True, least=-180, most=180),
         "pue": entry.figure("pue", RATIO, required=True, least=1), "wue_l_per_kwh": entry.figure("wue", WATER),
         "electricity_usd_per_kwh": entry.figure("electricity", units.PRICE_PER_KWH),
     }  # fmt: skip
@@ -193,6 +196,10 @@ def efficiency(entry: Entry, name: str) -> Efficiency | None:
         share = found[key]
         if isinstance(share, float) and not (0 < share <= 1 and math.isfinite(share)):
             inner.problem(key, f"{share:g} is not above 0 and at most 1", "no efficiency exceeds 1")
+    for key in ("itl_band", "ttft_band"):
+        band = found[key]
+        if isinstance(band, tuple) and not 0 < band[0] <= band[1]:
+            inner.problem(key, f"{list(band)} is not a band", "the lower multiplier first, for example [0.9, 1.1]")
     found |= {"generation": entry.text("generation", name), "engine": entry.text("engine", "")}
     found |= {"measured": entry.truth("measured"), "inherits_from": entry.text("inherits_from", "")}
     found |= {"rows": entry.count("rows", 0, 0)}

@@ -81,7 +81,7 @@ class UserFile:
             if size > _LARGEST_FILE_BYTES:
                 self._problem(f"is {size / 1e6:.1f} MB; a catalog file may be 1 MB", "split it")
                 return ""
-            return self.path.read_bytes().decode("utf-8")
+            return self.path.read_bytes().decode("utf-8-sig")
         except OSError as error:
             self._problem(f"cannot be read: {error.strerror or error}", "a path is relative to the scenario file")
         except UnicodeDecodeError:
@@ -96,6 +96,8 @@ class UserFile:
             self._problem(f"is not TOML: {error}", "texts need quotes", int(where[1]) if where else None)
         except RecursionError:
             self._problem("is nested too deeply")
+        except ValueError as error:  # a whole number of thousands of digits
+            self._problem(f"cannot be read: {error}")
         return {}
 
     def _check_top(self) -> None:

@@ -38,6 +38,8 @@ WATER = Quantity("a water use per energy", {"L/kWh": 1.0, "l/kWh": 1.0}, ("0.12 
 _SIGNED = (DEGREES,)
 _FIGURE_KEYS = ("value", "unit", "source", "date", "confidence", "note")
 _BY_USER = "user"
+_LARGEST_COUNT = 10**9
+_LARGEST_NUMBER = 10**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +163,15 @@ class Entry:
                 self._missing(key, f"{key} = 8")
             return least if default is None else default
         layer, value = found
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.problem(key, f"{value!r} is not a whole number of {least} or more", "", layer)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= _LARGEST_COUNT:
+            shown = f"{value!r}" if not isinstance(value, int) or abs(value) <= _LARGEST_COUNT else "that"
+            self.problem(key, f"{shown} is not a whole number from {least} to {_LARGEST_COUNT:,}", "", layer)
             return least
         return value
 
-    def figure(self, key: str, quantity: Quantity, required: bool = False, least: float = -math.inf) -> float | None:
+    def figure(
+        self, key: str, quantity: Quantity, required: bool = False, least: float = -math.inf, most: float = math.inf
+    ) -> float | None:
         """A number in the unit used inside; None when it is absent."""
         found = self._find(key)
         if found is None:
@@ -177,8 +182,9 @@ class Entry:
         if figure is None:
             return None
         amount = figure.si[0] if isinstance(figure.si, tuple) else figure.si
-        if amount < least:
-            self.problem(key, f"{figure.shown} is less than {least:g}", "", found[0])
+        if not least <= amount <= most:
+            wrong = f"less than {least:g}" if amount < least else f"more than {most:g}"
+            self.problem(key, f"{figure.shown} is {wrong}", "", found[0])
             return None
         return amount
 
@@ -236,6 +242,8 @@ def read_figure(raw: Any, quantity: Quantity, layer: Layer, length: int = 1) -> 
     if wrong or (length > 1 and len(value) != length):
         raise UnitError("one number is wanted here" if length == 1 else f"{length} numbers are wanted here")
     values = value if isinstance(value, list) else [value]
+    if any(isinstance(one, int) and abs(one) > _LARGEST_NUMBER for one in values):
+        raise UnitError("is too large a number", f'for example "{quantity.examples[0]}"')
     si = tuple(_inside(one, unit, quantity) for one in values)
     shown = tuple(one if isinstance(one, (int, float)) else inside for one, inside in zip(values, si, strict=True))
     source = table.get("source") or layer.source or (f"written in {layer.file}" if layer.by_user else "")

@@ -190,10 +190,22 @@ def test_later_files_win(tmp_path: Path) -> None:
         (H100 + 'purchase = {value = -1, unit = "USD"}', "accelerators.h100-sxm.purchase", 2, "negative"),
         (H100 + 'tdp = {value = 1, unit = "kg"}', "accelerators.h100-sxm.tdp", 2, "not a unit of a power"),
         (H100 + 'tdp = {value = nan, unit = "W"}', "accelerators.h100-sxm.tdp", 2, "not a number"),
+        (H100 + f'tdp = {{value = {"9" * 400}, unit = "W"}}', "accelerators.h100-sxm.tdp", 2, "too large"),
+        (H100 + f"tdp = {'9' * 5000}", "", None, "cannot be read"),
+        (H100 + f"year = {'9' * 400}", "accelerators.h100-sxm.year", 2, "whole number"),
+        ("a = " + "[" * 5000, "", None, "nested too deeply"),
+        ('[regions."aws/us-east-1"]\nlatitude = 1000', "regions.aws/us-east-1.latitude", 2, "more than 90"),
+        (
+            "[efficiencies.hopper.figures]\nitl_band = [1.2, 0.9]",
+            "efficiencies.hopper.figures.itl_band",
+            2,
+            "not a band",
+        ),
+        ('[models.deepseek-v3]\nkind = "dense"', "models.deepseek-v3.kind", 2, "no experts"),
         (H100 + 'tdp = {valeu = 1, unit = "W"}', "accelerators.h100-sxm.tdp", 2, "did you mean 'value'"),
         (H100 + 'link = "450 Gb/s"', "accelerators.h100-sxm.link", 2, "450 GB/s"),
         (H100 + 'peak.bf61 = "1 TFLOP/s"', "accelerators.h100-sxm.peak.bf61", 2, "did you mean 'bf16'"),
-        (H100 + "devices_per_node = 0", "accelerators.h100-sxm.devices_per_node", 2, "1 or more"),
+        (H100 + "devices_per_node = 0", "accelerators.h100-sxm.devices_per_node", 2, "from 1 to"),
         ('[regions."aws/us-east-1"]\npue = 0.9', "regions.aws/us-east-1.pue", 2, "less than 1"),
         ('[regions."aws/us-east-1"]\ncarbon.direct = "323 lb/kWh"', "regions.aws/us-east-1.carbon.direct", 2, "g/kWh"),
         ("[models.llama-3-70b]\nkv_heads = 7", "models.llama-3-70b.kv_heads", 2, "evenly"),
@@ -244,3 +256,15 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
         load_catalog(files)
     assert [Path(problem.file) for problem in caught.value.problems] == list(files)
     assert all(isinstance(problem, Problem) for problem in caught.value.problems)
+
+
+def test_the_example_in_the_docs(tmp_path: Path) -> None:
+    page = Path(__file__).parents[2] / "docs" / "catalog.md"
+    example = page.read_text(encoding="utf-8").split("```toml\n")[2].split("```")[0]
+    config = {"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config |= {"intermediate_size": 128, "vocab_size": 100, "max_position_embeddings": 64}
+    (tmp_path / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    catalog = _catalog(tmp_path, example)
+    assert catalog.accelerators["h100-sxm"].peak_flop_per_s["fp8"] == 1.9e15
+    assert catalog.round_trip("aws/ca-central-1", "aws/us-east-1").p50_s == 0.015
+    assert len(catalog.overridden) == 7
