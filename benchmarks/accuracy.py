@@ -85,7 +85,8 @@ def ratios(rows: list[Row], catalog: scenarios.Catalog) -> tuple[np.ndarray, np.
 def main(path: str) -> None:
     """Print one line per model, accelerator, engine and precision, at both widths of the KV cache."""
     catalog = scenarios.load_catalog()
-    print("| model | accelerator | engine | precision | KV | rows | ITL error | median | TTFT error | median | ITL band |")
+    names = "model | accelerator | engine | precision | KV | rows | ITL error | median | TTFT error | median | ITL band"
+    print(f"| {names} |")
     print("|---|---|---|---|---|---:|---:|---:|---:|---:|---|")
     for kv in ("bf16", "fp8"):
         groups = defaultdict(list)

@@ -11,7 +11,7 @@ import numpy as np
 
 from physics.wall import Wall
 
-# Forward pass of a tensor-parallel layer: one after attention, one after the feed-forward block. arXiv:1909.08053, p. 4.
+# Forward pass of a tensor-parallel layer: after attention and after the feed-forward block. arXiv:1909.08053, p. 4.
 SERVING_ALLREDUCES_PER_LAYER = 2.0
 TRAINING_ALLREDUCES_PER_LAYER = 4.0
 

@@ -45,7 +45,9 @@ def forward_flop(parameters: Any, tokens: Any = 1.0) -> Any:
     return 2.0 * parameters * tokens
 
 
-def prefill_flop(parameters: Any, layers: Any, attention_width: Any, prompt_tokens: Any, cached_tokens: Any = 0.0) -> Any:
+def prefill_flop(
+    parameters: Any, layers: Any, attention_width: Any, prompt_tokens: Any, cached_tokens: Any = 0.0
+) -> Any:
     """FLOP to read one prompt: ``2 P s + 2 L w s^2 + 4 L w s cached``; attention is causal, so half of ``4 L w s^2``.
 
     Args:

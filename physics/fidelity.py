@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +113,30 @@ def plain_compression_ratio(baseline_bits: Any = 16.0, target_bits: Any = 16.0, 
     4.0
     """
     return baseline_bits / target_bits / (1.0 - sparsity)
+
+
+def plain_accuracy_delta(target_bits: float = 16.0, sparsity: float = 0.0) -> float:
+    """Accuracy change in the plain form (fraction, negative is worse): a survey median by bits, or a curve by sparsity.
+
+    0 at 16 bit, -0.002 at 8, -0.025 at 4 and more, -0.05 below; -0.001 up to half pruned, ``-0.01 exp(2 s)`` beyond.
+
+    Args:
+        target_bits: bits per weight.
+        sparsity: share of the weights removed; where it is above 0 it is the method.
+
+    Medians over tasks, of no use for one model: a fleet takes an allow-list or the user's own losses instead.
+    Reference: A. Gholami et al., 2021, arXiv:2103.13630; D. Blalock et al., 2020, arXiv:2003.03033. Number: mlsysim 0.3.0.
+
+    >>> plain_accuracy_delta(4), round(plain_accuracy_delta(sparsity=0.7), 9)
+    (-0.025, -0.040552)
+    """
+    if sparsity > 0.0:
+        return -0.001 if sparsity <= 0.5 else -0.01 * math.exp(2.0 * sparsity)
+    if target_bits >= 16.0:
+        return 0.0
+    if target_bits == 8.0:
+        return -0.002
+    return -0.025 if target_bits >= 4.0 else -0.05
 
 
 WALL = Wall(

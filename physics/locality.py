@@ -63,9 +63,7 @@ def bisection_fraction(topology: str, nodes: float, oversubscription: float = 1.
     return min(1.0, fractions[topology]) / oversubscription
 
 
-def effective_bytes_per_s(
-    link_bytes_per_s: float, topology: str, nodes: float, oversubscription: float = 1.0
-) -> float:
+def effective_bytes_per_s(link_bytes_per_s: float, topology: str, nodes: float, oversubscription: float = 1.0) -> float:
     """Bandwidth of one node when all talk at once [byte/s]: ``BW x bisection fraction``.
 
     Number: mlsysim 0.3.0 `TopologyModel`, 64 nodes on 50 GB/s links.

@@ -12,7 +12,7 @@ from physics import communication, compute, fidelity, locality, memory, serving
 from physics.batching import PAGE_TOKENS, paged_tokens
 
 Column = np.ndarray
-_BLOCK_ROWS = 8192  # rows priced together: their temporaries stay in the processor's cache
+_FIGURES = 17  # columns of `Runs` that come from the chip; the rest say how the replica runs
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Runs:
     Attributes:
         peak_flop_per_s: rate at the precision that really computes [FLOP/s].
         hbm_bytes, hbm_bytes_per_s: memory of one device [byte], its bandwidth [byte/s].
-        link_bytes_per_s, fabric_bytes_per_s: scale-up and scale-out, per direction and device [byte/s]; fabric 0 = none.
+        link_bytes_per_s, fabric_bytes_per_s: scale-up and scale-out, per direction and device [byte/s]; 0 is none.
         scaleup_domain, devices_per_node: devices joined by the link, devices in a server (count).
         prefill_compute, decode_compute, decode_bandwidth, link_efficiency: fitted shares of the peak, in (0, 1].
         layer_overhead_s, step_overhead_s, allreduce_latency_s: fitted overheads [s].
@@ -145,14 +145,14 @@ def gather(
 ) -> Runs:
     """Runs from a few `hardware` dictionaries and, per row, which of them (`chip`), the degrees and the batch.
 
-    >>> one = gather([dict.fromkeys((f.name for f in fields(Runs)[:17]), 1.0)], [0, 0], [1, 2], [8, 8])
+    >>> one = gather([dict.fromkeys((f.name for f in fields(Runs)[:_FIGURES]), 1.0)], [0, 0], [1, 2], [8, 8])
     >>> len(one), one.devices
     (2, array([1., 2.]))
     """
     which, *degrees = np.broadcast_arrays(chip, tensor_parallel, pipeline_parallel, expert_parallel, batch)
     names = [column.name for column in fields(Runs)]
-    table = np.array([[figures[name] for name in names[:17]] for figures in chips], dtype=float)
-    columns = [table[:, k][which.astype(np.intp)] for k in range(17)]
+    table = np.array([[figures[name] for name in names[:_FIGURES]] for figures in chips], dtype=float)
+    columns = [table[:, k][which.astype(np.intp)] for k in range(_FIGURES)]
     return Runs(*columns, *(degree.astype(float) for degree in degrees))
 
 
@@ -187,27 +187,16 @@ def price(model: Any, runs: Runs, shapes: Sequence[Any]) -> Prices:
         runs: the candidates, n rows.
         shapes: requests with `prompt_tokens`, `output_tokens` and `cached_context_tokens`.
 
-    Formulas: prefill FLOP and decode FLOP of wall 1, reads of wall 2 at the shares of ``t``, ``p`` and ``min(t, h_kv)``,
-    two all-reduces per layer of wall 14, and of wall 4 ``ITL = t_dec + b t_pre / d``, ``mu = b / (d t_dec + b t_pre)``.
-    With pipeline stages ``t_dec = p t_stage(b / p) + (p - 1) hop``; a prefill takes the sum of the stages as latency and
-    that over ``p`` as occupancy.
+    Prefill and decode FLOP are those of wall 1, reads those of wall 2 shared over ``t``, ``p`` and ``min(t, h_kv)``, the
+    two all-reduces per layer those of wall 14, and by wall 4 ``ITL = t_dec + b t_pre / d``,
+    ``mu = b / (d t_dec + b t_pre)``. With pipeline stages ``t_dec = p t_stage(b / p) + (p - 1) hop``; a prefill takes
+    the sum of the stages as latency and that over ``p`` as occupancy.
 
     Holds for replicas with a full batch. No measured row has p > 1 (docs/accuracy.md).
     """
     prompt = np.array([shape.prompt_tokens for shape in shapes], dtype=float)
     output = np.array([shape.output_tokens for shape in shapes], dtype=float)
     cached = np.array([shape.cached_context_tokens for shape in shapes], dtype=float)
-    blocks = range(0, max(len(runs), 1), _BLOCK_ROWS)
-    parts = [_price(model, runs.take(slice(k, k + _BLOCK_ROWS)), prompt, output, cached) for k in blocks]
-    if len(parts) == 1:
-        return Prices(**parts[0])
-    steps = parts[0].pop("decode_steps")
-    joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return Prices(**joined, decode_steps=steps)
-
-
-def _price(model: Any, runs: Runs, prompt: Column, output: Column, cached: Column) -> dict[str, Column]:
-    """One block of `price`."""
     steps = serving.decode_steps(prompt, output)
     stages, batch = runs.pipeline_parallel[:, None], runs.batch[:, None]
     prefill = _prefill_s(model, runs, prompt, cached)
@@ -221,22 +210,24 @@ def _price(model: Any, runs: Runs, prompt: Column, output: Column, cached: Colum
     prefill_width, _ = attention_widths(model)
     prefill_flop = compute.prefill_flop(model.params_active_nonembed, model.layers, prefill_width, prompt, cached)
     flop = batch * (steps * flop_per_token + prefill_flop)
-    room = _room(model, runs)
     tokens = paged_tokens(cached + prompt + output, PAGE_TOKENS)
-    return {
-        "prefill_s": prefill,
-        "prefill_occupancy_s": occupancy,
-        "decode_step_s": decode,
-        "itl_s": serving.itl_s(decode, batch, occupancy, steps),
-        "itl_p99_token_s": np.where(steps > 0, decode + longest, 0.0),
-        "requests_per_s": batch / residence,
-        "residence_s": residence,
-        "kv_bytes_per_request": model.kv_elements_per_token * tokens * runs.kv_bytes_per_element[:, None],
-        "flop_fraction": flop / (residence * (runs.peak_flop_per_s * runs.devices)[:, None]),
-        "bandwidth_fraction": bandwidth_fraction,
-        "decode_steps": steps,
-        **room,
-    }
+    weights, usable, room = _room(model, runs)
+    return Prices(
+        prefill_s=prefill,
+        prefill_occupancy_s=occupancy,
+        decode_step_s=decode,
+        itl_s=serving.itl_s(decode, batch, occupancy, steps),
+        itl_p99_token_s=np.where(steps > 0, decode + longest, 0.0),
+        requests_per_s=batch / residence,
+        residence_s=residence,
+        kv_bytes_per_request=model.kv_elements_per_token * tokens * runs.kv_bytes_per_element[:, None],
+        flop_fraction=flop / (residence * (runs.peak_flop_per_s * runs.devices)[:, None]),
+        bandwidth_fraction=bandwidth_fraction,
+        decode_steps=steps,
+        weight_bytes_per_device=weights,
+        usable_bytes_per_device=usable,
+        kv_capacity_bytes=room,
+    )
 
 
 def _group_bytes_per_s(runs: Runs, ranks: Column) -> Column:
@@ -255,7 +246,7 @@ def _prefill_s(model: Any, runs: Runs, prompt: Column, cached: Column) -> Column
     rate = runs.tensor_parallel * runs.peak_flop_per_s * runs.prefill_compute
     message = prompt * model.hidden
     width_bytes = runs.activation_bytes_per_element
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         once = communication.allreduce_s(1.0, runs.tensor_parallel, _group_bytes_per_s(runs, runs.tensor_parallel))
         hop = (runs.pipeline_parallel - 1.0) / _group_bytes_per_s(runs, runs.devices)
     per_element = communication.SERVING_ALLREDUCES_PER_LAYER * model.layers * _alone(once) + _alone(hop)
@@ -296,18 +287,12 @@ def _decode(model: Any, runs: Runs, context: Column) -> tuple[Column, Column, Co
     return step, flop_per_token, fraction
 
 
-def _room(model: Any, runs: Runs) -> dict[str, Column]:
+def _room(model: Any, runs: Runs) -> tuple[Column, Column, Column]:
     """Weights, usable memory and KV room [byte], each [n]."""
     devices = runs.devices
     held = (stored_parameters(model) + model.expert_params) * runs.weight_bytes_per_parameter / devices
     widest = max(float(model.ffn or 0.0), float((model.moe_ffn or 0.0) * (model.active_experts or 0.0)))
-    activations = memory.activation_bytes(
-        model.hidden, widest, runs.tensor_parallel, runs.activation_bytes_per_element
-    )
+    activations = memory.activation_bytes(model.hidden, widest, runs.tensor_parallel, runs.activation_bytes_per_element)
     usable = memory.usable_bytes(runs.hbm_bytes, activations)
     shards = memory.kv_shards(runs.tensor_parallel, model.kv_shards_max) * runs.pipeline_parallel
-    return {
-        "weight_bytes_per_device": held,
-        "usable_bytes_per_device": usable,
-        "kv_capacity_bytes": np.maximum(usable - held, 0.0) * shards,
-    }
+    return held, usable, np.maximum(usable - held, 0.0) * shards

@@ -13,7 +13,7 @@ from physics.wall import Wall
 
 
 def decode_steps(prompt_tokens: Any, output_tokens: Any) -> Any:
-    """Decode steps of one request ``d`` (count): ``s_out - 1``, since prefill gives the first token; ``s_out`` without prompt.
+    """Decode steps of a request ``d`` (count): ``s_out - 1``, prefill gives the first token; ``s_out`` without prompt.
 
     >>> decode_steps(512, 256).item(), decode_steps(0, 1).item()
     (255, 1)
@@ -30,7 +30,9 @@ def mean_context_tokens(cached_tokens: Any, prompt_tokens: Any, output_tokens: A
     return cached_tokens + prompt_tokens + output_tokens / 2.0
 
 
-def decode_step_s(memory: Any, compute: Any, layers: Any, layer_overhead_s: Any, allreduce: Any, step_overhead_s: Any) -> Any:
+def decode_step_s(
+    memory: Any, compute: Any, layers: Any, layer_overhead_s: Any, allreduce: Any, step_overhead_s: Any
+) -> Any:
     """Seconds of one decode step on one pipeline stage: ``max(memory, compute) + L (tau + 2 allreduce) + constant``.
 
     Args:

@@ -20,8 +20,8 @@ class Wall:
     """One of the 22 limits that every ML system meets.
 
     `acts` says what the wall does to a fleet today: shape a column of the candidate table, gate candidates, charge an
-    account, write rows of the program, or answer a question asked of the whole program. `rows`, where present, is
-    called by the program with its layout and returns blocks of rows.
+    account, write rows of the program, or answer a question asked of the whole program. `charges` and `rows`, where
+    present, are called by the program with its layout and return what they charge and demand, as data.
     """
 
     number: int
@@ -32,6 +32,7 @@ class Wall:
     in_fleet: str
     sources: tuple[str, ...]
     acts: tuple[Act, ...] = ()
+    charges: Callable[[Any], list[Any]] | None = None
     rows: Callable[[Any], list[Block]] | None = None
 
 

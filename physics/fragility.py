@@ -1,0 +1,128 @@
+"""Wall 15, fragility: more parts fail more often, and what is left must still serve.
+
+Functions take floats or NumPy arrays unless a line says otherwise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from physics.wall import Wall
+
+
+def node_mtbf_s(parts: Sequence[tuple[float, float]]) -> float:
+    """Mean time between failures of a node [s]: rates add, ``1 / sum (count / MTTF)``.
+
+    Args:
+        parts: pairs of count and mean time to failure [s]; a redundant part has count 0.
+
+    Holds for independent parts with exponential lifetimes. Number: mlsysim 0.3.0 `ReliabilityModel`: 8 accelerators of
+    50,000 h and 8 cards of 150,000 h.
+
+    >>> round(node_mtbf_s([(8, 50000 * 3600), (8, 150000 * 3600)]) / 3600, 3)
+    4687.5
+    """
+    return 1.0 / sum(count / mttf for count, mttf in parts)
+
+
+def fleet_mtbf_s(node_mtbf: Any, nodes: Any) -> Any:
+    """Mean time between failures of a fleet [s]: ``MTBF / N``. Number: mlsysim 0.3.0, 1,024 nodes: 4.6 h.
+
+    >>> fleet_mtbf_s(4687.5 * 3600, 1024) / 3600
+    4.57763671875
+    """
+    return node_mtbf / nodes
+
+
+def failure_probability(duration_s: float, mtbf_s: float) -> float:
+    """Probability of at least one failure (0 to 1): ``1 - exp(-t / MTBF)``.
+
+    >>> round(failure_probability(1.0, 1.0), 6)
+    0.632121
+    """
+    return -math.expm1(-duration_s / mtbf_s)
+
+
+def young_daly_interval_s(checkpoint_s: float, mtbf_s: float) -> float:
+    """Best time between checkpoints [s]: ``sqrt(2 t_checkpoint MTBF)``.
+
+    Args:
+        checkpoint_s: time to write one [s].
+        mtbf_s: of the whole job [s].
+
+    Holds for ``t_checkpoint << MTBF``. Reference: J. Daly, 2006, doi:10.1016/j.future.2004.11.016. Number: mlsysim
+    0.3.0 `ReliabilityModel`.
+
+    >>> young_daly_interval_s(60, 4.57763671875 * 3600)
+    1406.25
+    """
+    return math.sqrt(2.0 * checkpoint_s * mtbf_s)
+
+
+def plain_goodput(checkpoint_s: float, interval_s: float, recovery_s: float, mtbf_s: float) -> float:
+    """Share of time that is useful training in the plain form (0 to 1): ``1 - t_c / interval - t_r / MTBF``.
+
+    Args:
+        checkpoint_s, interval_s: time to write a checkpoint, time between two [s].
+        recovery_s, mtbf_s: time to recover, mean time between failures [s].
+
+    It leaves out the rework since the last checkpoint. Number: mlsysim 0.3.0 `ReliabilityModel`.
+
+    >>> round(plain_goodput(60, 1406.25, 300, 4.57763671875 * 3600), 9)
+    0.939128889
+    """
+    return max(0.0, 1.0 - checkpoint_s / interval_s - recovery_s / mtbf_s)
+
+
+def replicas_per_node(devices_per_node: Any, devices_per_replica: Any) -> Any:
+    """Most replicas that one node's loss can take (count): ``floor(G / g)``, and 1 where a replica spans nodes.
+
+    >>> replicas_per_node(8, 2).item(), replicas_per_node(8, 16).item()
+    (4, 1)
+    """
+    return np.maximum(np.asarray(devices_per_node) // devices_per_replica, 1)
+
+
+def rate_lost_per_node(requests_per_s: Any, devices_per_node: Any, devices_per_replica: Any) -> Any:
+    """Rate that one node's loss takes from a pool [1/s]: ``mu floor(G / g)``; safe for every packing of replicas.
+
+    Args:
+        requests_per_s: rate of one replica ``mu`` [1/s].
+        devices_per_node, devices_per_replica: ``G`` and ``g`` (count).
+
+    >>> rate_lost_per_node(30.0, 8, 2).item()
+    120.0
+    """
+    return requests_per_s * replicas_per_node(devices_per_node, devices_per_replica)
+
+
+def k_of_n_availability(needed: int, nodes: int, node_availability: float) -> float:
+    """Probability that at least `needed` of `nodes` work (0 to 1): the upper tail of a binomial.
+
+    Args:
+        needed, nodes: counts.
+        node_availability: probability that a node works, each on its own.
+
+    Reference: R. Barlow, F. Proschan, "Mathematical Theory of Reliability", 1965, chapter 2.
+
+    >>> round(k_of_n_availability(2, 3, 0.9), 3)
+    0.972
+    """
+    up, down = node_availability, 1.0 - node_availability
+    return math.fsum(math.comb(nodes, k) * up**k * down ** (nodes - k) for k in range(needed, nodes + 1))
+
+
+WALL = Wall(
+    number=15,
+    name="fragility",
+    domain="fleet",
+    question="What is left after a loss?",
+    equation="rates add; MTBF / N; P(fail) = 1 - exp(-t / MTBF)",
+    in_fleet="After any one node, or any one region, is lost, the stated share of demand is still served.",
+    sources=("doi:10.1016/j.future.2004.11.016", "mlsysim 0.3.0"),
+    acts=("rows",),
+)
