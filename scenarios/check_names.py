@@ -64,13 +64,14 @@ def _workloads(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding
     for name, entry in _mapping(written.get("workloads")).items():
         workload, where = _mapping(entry), ("workloads", name)
         yield from _unknown((*where, "model"), workload.get("model"), "model", catalog.models)
-        for origin in _mapping(workload.get("demand")):
-            yield from _unknown((*where, "demand", origin), origin, "origin", origins, "declared under origins")
+        for source in _mapping(workload.get("demand")):
+            yield from _unknown((*where, "demand", source), source, "origin", origins, "declared under origins")
         residency = workload.get("residency")
-        by_origin = residency if isinstance(residency, Mapping) else {None: residency}
+        by_origin: Mapping[str | None, Any] = residency if isinstance(residency, Mapping) else {None: residency}
         for origin, allowed in by_origin.items():
-            at: Path = (*where, "residency") if origin is None else (*where, "residency", origin)
+            at: Path = (*where, "residency")
             if origin is not None:
+                at = (*at, origin)
                 yield from _unknown(at, origin, "origin", _mapping(workload.get("demand")), "in this workload's demand")
             for index, place in enumerate(_items(allowed)):
                 if place not in catalog.regions:

@@ -89,8 +89,9 @@ def _unused_origins(written: Mapping[str, Any]) -> Iterator[Finding]:
     origins, workloads = written.get("origins"), written.get("workloads")
     if not isinstance(origins, Mapping) or not isinstance(workloads, Mapping):
         return
-    demands = [workload.get("demand") for workload in workloads.values() if isinstance(workload, Mapping)]
-    if not demands or not all(isinstance(demand, Mapping) for demand in demands):
+    written_demands = [workload.get("demand") for workload in workloads.values() if isinstance(workload, Mapping)]
+    demands = [demand for demand in written_demands if isinstance(demand, Mapping)]
+    if not demands or len(demands) < len(workloads):
         return
     for origin in origins:
         if not any(origin in demand for demand in demands):

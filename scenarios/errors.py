@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+MAX_SHOWN = 100
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -39,7 +41,9 @@ class ScenarioError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        shown = [str(problem) for problem in self.problems[:MAX_SHOWN]]
+        left = len(self.problems) - len(shown)
+        return "\n".join([*shown, f"... and {left:,} more problems"] if left else shown)
 
 
 class BadValue(ValueError):

@@ -46,7 +46,7 @@ def _say(detail: ErrorDetails, schema: type[BaseModel]) -> tuple[str, str]:
         known = keys_at(schema, path[:-1])
         return "there is no such key", _near_key(str(path[-1]), known)
     if kind == "missing":
-        return "is missing", f"add {path[-1]}: to this part"
+        return "is missing", f"add {path[-1]}: to {path[-2] if len(path) > 1 else 'the file'}"
     if kind in ("literal_error", "enum"):
         allowed = re.findall(r"'([^']*)'", str((detail.get("ctx") or {}).get("expected", "")))
         near = difflib.get_close_matches(str(value).lower(), allowed, n=1, cutoff=0.5)

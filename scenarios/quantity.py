@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from scenarios.errors import BadValue
 
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+|(?<=[0-9])\.?)(?:[eE][-+]?[0-9]+)?"
-_SPLIT = re.compile(rf"(?P<sign>[-+]?)\s*(?P<dollar>(?:US)?\$|USD)?\s*(?P<number>{_NUMBER})\s*(?P<rest>.*)", re.DOTALL)
+_SIGN_AND_DOLLAR = r"(?P<sign>[-+]?)\s*(?P<dollar>(?:US)?\$)?\s*(?P<minus>-?)\s*"
+_SPLIT = re.compile(rf"{_SIGN_AND_DOLLAR}(?P<number>{_NUMBER})\s*(?P<rest>.*)", re.DOTALL)
 _MULTIPLIERS = {"k": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -82,7 +83,7 @@ class Quantity:
         if bool(match["dollar"]) != self.money:
             wanted = f"$ goes before the number: {self.example()}" if self.money else self.example()
             raise UnitError(f"{show(text)} is not {self.noun}", wanted)
-        amount = float(number.replace(",", "")) * (-1.0 if match["sign"] == "-" else 1.0)
+        amount = float(number.replace(",", "")) * (-1.0 if "-" in (match["sign"], match["minus"]) else 1.0)
         for split in self._splits(rest):
             multiplier, unit = split
             if unit in self.units:
@@ -168,7 +169,7 @@ def _join(number: str, unit: str) -> str:
 
 
 def _nearest(unit: str, spellings: Mapping[str, float]) -> str | None:
-    by_lower = {spelling.lower(): spelling for spelling in reversed(spellings) if spelling}
+    by_lower = {spelling.lower(): spelling for spelling in reversed(list(spellings)) if spelling}
     found = difflib.get_close_matches(unit.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
 
@@ -187,4 +188,6 @@ def show(value: object) -> str:
 
 
 def _kind(value: object) -> str:
-    return {dict: "a mapping", list: "a list", tuple: "a list"}.get(type(value), type(value).__name__)
+    if isinstance(value, dict):
+        return "a mapping"
+    return "a list" if isinstance(value, (list, tuple)) else type(value).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -31,7 +31,8 @@ def replaced(scenario: Model, path: str, value: object, context: dict[str, Any],
 
 def reader(field: FieldInfo) -> TypeAdapter[Any]:
     """Reads one field's value on its own, as the whole model would."""
-    return TypeAdapter(Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation)
+    annotation: Any = field.annotation
+    return TypeAdapter(Annotated[(annotation, *field.metadata)] if field.metadata else annotation)
 
 
 def _replace(node: Any, path: str, value: object, context: dict[str, Any]) -> Any:
@@ -70,7 +71,7 @@ def _read(
     field: FieldInfo, old: Any, rest: str, value: object, context: dict[str, Any], by_attribute: bool
 ) -> object:
     """The field's new value. `rest` is what the path says inside of the field, when that is a mapping of values."""
-    keys = _keys_inside(old, rest)
+    keys = _keys_inside(old, rest, field.annotation)
     written = value
     for key in reversed(keys):
         written = {key: written}
@@ -89,15 +90,21 @@ def _read(
     return _put(old, keys, new)
 
 
-def _keys_inside(old: Any, rest: str) -> list[str]:
-    """The keys of the mappings on the way; the last one may be new."""
+def _keys_inside(old: Any, rest: str, annotation: Any) -> list[str]:
+    """The keys of the mappings on the way. They may be new; only the last one has dots in its name."""
     keys: list[str] = []
     while rest:
         if not isinstance(old, dict):
             raise BadValue(f"there is nothing called {rest!r} here", "the path goes further than the scenario does")
-        key, rest = _split(rest, old) if any(f"{rest}.".startswith(f"{known}.") for known in old) else (rest, "")
+        annotation = get_args(annotation)[1]
+        if any(f"{rest}.".startswith(f"{known}.") for known in old):
+            key, rest = _split(rest, old)
+        elif get_origin(annotation) is dict:
+            key, _, rest = rest.partition(".")
+        else:
+            key, rest = rest, ""
         keys.append(key)
-        old = old.get(key)
+        old = old.get(key, {})
     return keys
 
 

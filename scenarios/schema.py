@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
@@ -30,7 +30,7 @@ class Scenario(Part):
     title: Text = ""
     """One line saying what is asked."""
     objective: Annotated[
-        Objective, BeforeValidator(one_word("minimize"), json_schema_input_type=Account | Objective)
+        Objective, BeforeValidator(one_word("minimize", get_args(Account)), json_schema_input_type=Account | Objective)
     ] = Objective()
     """What is made as small as possible: an account, or the cost with a price on carbon."""
     carbon_basis: Basis = "direct"

@@ -187,6 +187,8 @@ Demand = Annotated[
 def _residency(value: object, info: ValidationInfo) -> object:
     """A list holds for every origin of the workload's demand."""
     if isinstance(value, (list, tuple)):
+        if not value or not all(isinstance(place, str) for place in value):
+            raise BadValue("a list of regions or countries is wanted here", "leave the key out to allow all")
         return dict.fromkeys(info.data.get("demand") or {"every origin": 1}, value)
     return value
 

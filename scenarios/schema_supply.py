@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field
 
 from scenarios import units
 from scenarios.schema_types import (
@@ -26,6 +26,7 @@ from scenarios.schema_types import (
     Quota,
     Ratio,
     Seconds,
+    Seed,
     Text,
     UsdPerDevice,
     UsdPerHour,
@@ -109,7 +110,7 @@ class Spot(Part):
     availability: Annotated[
         dict[str, PositiveFraction],
         BeforeValidator(
-            lambda value: value if isinstance(value, dict) else {"*": value},
+            lambda value: value if isinstance(value, dict) else {"*": units.parse_fraction(value)},
             json_schema_input_type=PositiveFraction | dict[str, PositiveFraction],
         ),
     ]
@@ -206,7 +207,5 @@ class Solver(Part):
     """Longest time to search."""
     threads: PositiveCount = 1
     """Threads to use."""
-    seed: Annotated[
-        int, BeforeValidator(units.parse_count), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": 2**31 - 1})
-    ] = 0
+    seed: Seed = 0
     """The same seed gives the same plan."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
@@ -95,7 +96,7 @@ PositiveSeconds = Annotated[float, *_quantity(units.TIME), AfterValidator(_posit
 Years = Annotated[float, *_quantity(units.YEARS)]
 Hours = Annotated[float, *_quantity(units.HOURS), AfterValidator(_positive)]
 HoursPerYear = Annotated[float, *_quantity(units.HOURS_A_YEAR), AfterValidator(_positive)]
-HourOfDay = Annotated[float, *_quantity(units.HOUR_OF_DAY)]
+HourOfDay = Annotated[float, *_quantity(units.HOUR_OF_DAY), AfterValidator(lambda hour: hour % 24)]
 UsdPerYear = Annotated[float, *_quantity(units.MONEY_PER_YEAR)]
 PositiveUsdPerYear = Annotated[float, *_quantity(units.MONEY_PER_YEAR), AfterValidator(_positive)]
 UsdPerDevice = Annotated[float, *_quantity(units.PRICE)]
@@ -113,6 +114,15 @@ PositiveFraction = Annotated[float, *_quantity(units.FRACTION), AfterValidator(_
 Ratio = Annotated[float, *_quantity(units.RATIO)]
 Count = Annotated[int, _count(0), _integers(0)]
 PositiveCount = Annotated[int, _count(1), _integers(1)]
+
+
+def _seed(value: int) -> int:
+    if value >= 2**31:
+        raise BadValue(f"{value} is too large", "the solver takes seeds up to 2,147,483,647")
+    return value
+
+
+Seed = Annotated[int, _count(0), AfterValidator(_seed), _integers(0)]
 
 
 def _at_least_one(value: float) -> float:
@@ -181,10 +191,16 @@ def on_or_off(value: object) -> object:
     return value
 
 
-def one_word(key: str) -> Callable[[object], object]:
+def one_word(key: str, allowed: tuple[str, ...]) -> Callable[[object], object]:
     """A word alone stands for a mapping with that word under `key`."""
 
     def expand(value: object) -> object:
-        return {key: value} if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if value not in allowed:
+            near = difflib.get_close_matches(value.lower(), allowed, n=1, cutoff=0.5)
+            hint = f'did you mean "{near[0]}"?' if near else ""
+            raise BadValue(f"{show(value)} is not possible here: one of {', '.join(allowed)}", hint)
+        return {key: value}
 
     return expand

@@ -24,7 +24,7 @@ MAX_VALUES = 100_000
 
 _ANCHOR_OR_ALIAS = re.compile(r"(?:^|[\s\[{,:-])[&*][^\s\[\]{},]+", re.MULTILINE)
 _COMMENT = re.compile(r"(?:^|\s)#.*$", re.MULTILINE)
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
 _OCTAL_OR_HEX = re.compile(r"0o[0-7]{1,300}|0x[0-9a-fA-F]{1,300}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -77,7 +77,7 @@ def read(text: str, file: str) -> Document:
         raise _refused(file, None, f"this is not YAML: {_first_line(error)}") from error
     except RecursionError as error:
         raise _refused(file, None, "the file is nested too deeply", f"at most {MAX_DEPTH} levels are read") from error
-    if node is None:
+    if node is None or (isinstance(node, ScalarNode) and not node.style and resolve(node.value) is None):
         raise _refused(file, None, "the file is empty", 'a scenario begins with "name: ..."')
     if not isinstance(node, MappingNode):
         what = "a list" if isinstance(node, SequenceNode) else "a single text"
