@@ -30,7 +30,7 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
         found += _quality(name, workload.precisions, workload.quality_loss)
     found += _unused_origins(written)
     for name, region in (parts.regions or {}).items():
-        found += _quotas(name, region, parts.accelerators or ())
+        found += _quotas(name, region, [item for item in parts.accelerators or () if item in catalog.accelerators])
     if parts.procurement:
         found += _procurement(parts.procurement, parts.accelerators, catalog)
     if parts.limits:
@@ -99,7 +99,7 @@ def _unused_origins(written: Mapping[str, Any]) -> Iterator[Finding]:
             yield Finding(("origins", origin), message, "give its demand in a workload, or delete the origin")
 
 
-def _quotas(name: str, region: RegionUse, accelerators: tuple[str, ...]) -> Iterator[Finding]:
+def _quotas(name: str, region: RegionUse, accelerators: list[str]) -> Iterator[Finding]:
     if region.quota_default == "unlimited":
         return
     for accelerator in accelerators:

@@ -1,4 +1,4 @@
-"""The shipped scenarios: they load, say what contracts.md's table says, and keep the JSON Schema beside them."""
+"""The shipped scenarios: they load, ask what the capstone asks, and keep the JSON Schema beside them."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
@@ -170,6 +170,7 @@ def test_replace_is_checked(capstone, path, value, words):
     assert words in str(caught.value)
 
 
+@settings(deadline=None)
 @given(st.floats(min_value=1e-3, max_value=1e12))
 def test_a_number_in_si_is_kept_exactly(amount):
     assert SMALL.replace("limits.budget_usd_per_year", amount).limits.budget_usd_per_year == amount

@@ -6,7 +6,7 @@ import math
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios import units
@@ -129,6 +129,7 @@ AMOUNTS = st.floats(min_value=1e-6, max_value=1e12, allow_nan=False)
 QUANTITIES = [value for value in vars(units).values() if isinstance(value, units.Quantity)]
 
 
+@settings(deadline=None)
 @given(st.data(), AMOUNTS)
 def test_round_trip(data, amount):
     """Whatever the spelling: number times worth; and the pattern for editors lets it through."""
@@ -147,6 +148,7 @@ def test_round_trip(data, amount):
         assert quantity.parse(text) == pytest.approx(expected, rel=1e-12)
 
 
+@settings(deadline=None)
 @given(st.data(), st.text(max_size=20))
 def test_any_text_is_read_or_refused(data, text):
     quantity = data.draw(st.sampled_from(QUANTITIES))
@@ -156,6 +158,7 @@ def test_any_text_is_read_or_refused(data, text):
         assert error.message and error.hint
 
 
+@settings(deadline=None)
 @given(st.data(), st.one_of(st.integers(), st.floats(), st.none(), st.booleans(), st.lists(st.integers())))
 def test_any_value_is_read_or_refused(data, value):
     quantity = data.draw(st.sampled_from(QUANTITIES))
