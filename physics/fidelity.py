@@ -125,7 +125,7 @@ def plain_accuracy_delta(target_bits: float = 16.0, sparsity: float = 0.0) -> fl
         sparsity: share of the weights removed; where it is above 0 it is the method.
 
     Medians over tasks, of no use for one model: a fleet takes an allow-list or the user's own losses instead.
-    Reference: A. Gholami et al., 2021, arXiv:2103.13630; D. Blalock et al., 2020, arXiv:2003.03033. Number: mlsysim 0.3.0.
+    Reference: A. Gholami et al., 2021, arXiv:2103.13630; D. Blalock et al., 2020, arXiv:2003.03033; mlsysim 0.3.0.
 
     >>> plain_accuracy_delta(4), round(plain_accuracy_delta(sparsity=0.7), 9)
     (-0.025, -0.040552)

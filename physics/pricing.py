@@ -187,8 +187,8 @@ def price(model: Any, runs: Runs, shapes: Sequence[Any]) -> Prices:
         runs: the candidates, n rows.
         shapes: requests with `prompt_tokens`, `output_tokens` and `cached_context_tokens`.
 
-    Prefill and decode FLOP are those of wall 1, reads those of wall 2 shared over ``t``, ``p`` and ``min(t, h_kv)``, the
-    two all-reduces per layer those of wall 14, and by wall 4 ``ITL = t_dec + b t_pre / d``,
+    Prefill and decode FLOP are those of wall 1, reads those of wall 2 shared over ``t``, ``p`` and ``min(t, h_kv)``,
+    the two all-reduces per layer those of wall 14, and by wall 4 ``ITL = t_dec + b t_pre / d``,
     ``mu = b / (d t_dec + b t_pre)``. With pipeline stages ``t_dec = p t_stage(b / p) + (p - 1) hop``; a prefill takes
     the sum of the stages as latency and that over ``p`` as occupancy.
 
