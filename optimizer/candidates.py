@@ -11,9 +11,11 @@ from optimizer.plan import Rejected
 from physics import fidelity
 from physics.pricing import Prices, Runs, gather, hardware, price
 from scenarios.catalog import Accelerator, Catalog, Model
-from scenarios.schema import Scenario, Workload
+from scenarios.schema import Scenario
+from scenarios.schema_demand import Workload
 
-LARGEST_BATCH = 1024
+# Engines decode 256 requests at once by default, and no measured row has more in one replica (docs/accuracy.md).
+LARGEST_BATCH = 256
 LARGEST_REPLICA = 64
 DEGREES = (1, 2, 4, 8, 16, 32, 64)
 STAGES = (1, 2, 4)
@@ -65,7 +67,9 @@ class Table:
         degrees = f"TP{runs.tensor_parallel[row]:.0f}"
         degrees += f" PP{runs.pipeline_parallel[row]:.0f}" if runs.pipeline_parallel[row] > 1 else ""
         degrees += f" EP{runs.expert_parallel[row]:.0f}" if runs.expert_parallel[row] > 1 else ""
-        return f"{chip.accelerator.name} {chip.precision} (KV {chip.kv_precision}) {degrees} batch {runs.batch[row]:.0f}"
+        return (
+            f"{chip.accelerator.name} {chip.precision} (KV {chip.kv_precision}) {degrees} batch {runs.batch[row]:.0f}"
+        )
 
 
 def table(scenario: Scenario, workload: Workload, all_precisions: bool = False) -> Table:
@@ -121,12 +125,16 @@ def _chips(scenario: Scenario, workload: Workload, rejected: list[Rejected], eve
             if fidelity.compute_rate(accelerator, precision) is None:
                 if listed:
                     says = f"{name} does not compute {precision} natively, and a silent fallback is no answer"
-                    rejected.append(_rejection(workload, f"{name} {precision}", "fidelity", "native precision", says=says))
+                    rejected.append(
+                        _rejection(workload, f"{name} {precision}", "fidelity", "native precision", says=says)
+                    )
                 continue
             lost, limit = quality_loss(workload, precision)
             if listed and lost is not None and limit is not None and lost > limit:
                 says = f"{precision} loses {lost:g} of quality, the workload allows {limit:g}"
-                rejected.append(_rejection(workload, f"{name} {precision}", "fidelity", "quality loss", lost, limit, "", says))
+                rejected.append(
+                    _rejection(workload, f"{name} {precision}", "fidelity", "quality loss", lost, limit, "", says)
+                )
                 listed = False
             if not listed and not everything:
                 continue
@@ -141,20 +149,33 @@ def quality_loss(workload: Workload, precision: str) -> tuple[float | None, floa
 
 
 def _rejection(
-    workload: Workload, what: str, wall: str, reading: str, value: float | None = None, limit: float | None = None,
-    unit: str = "", says: str = "", usd: float | None = None,
+    workload: Workload,
+    what: str,
+    wall: str,
+    reading: str,
+    value: float | None = None,
+    limit: float | None = None,
+    unit: str = "",
+    says: str = "",
+    usd: float | None = None,
 ) -> Rejected:
     return Rejected(
-        workload=workload.name, what=what, wall=wall, reading=reading, value=value, sense="<=", limit=limit, unit=unit,
-        says=says, usd_per_million_requests=usd,
+        workload=workload.name,
+        what=what,
+        wall=wall,
+        reading=reading,
+        value=value,
+        sense="<=",
+        limit=limit,
+        unit=unit,
+        says=says,
+        usd_per_million_requests=usd,
     )
 
 
 def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
     """All (chip, TP, PP, EP) within the link domain, at batch 1."""
-    figures = [
-        hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips
-    ]
+    figures = [hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips]
     rows = []
     for number, chip in enumerate(chips):
         for t in workload.tensor_parallel or DEGREES:
@@ -165,7 +186,9 @@ def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, mod
                     continue
                 rows += [(number, t, p, e) for e in sorted({1, t} if model.experts else {1})]
     if not rows:
-        return gather(figures or [_no_figures()], np.zeros(0, dtype=int), np.zeros(0), np.zeros(0)), np.zeros(0, dtype=int)
+        return gather(figures or [_no_figures()], np.zeros(0, dtype=int), np.zeros(0), np.zeros(0)), np.zeros(
+            0, dtype=int
+        )
     chip, t, p, e = np.array(rows).T
     return gather([f for f in figures if f is not None], chip, t, np.ones(len(rows)), p, e), chip
 
@@ -237,7 +260,11 @@ def _take(full: Table, keep: np.ndarray) -> Table:
         **{f.name: getattr(full.prices, f.name)[keep] for f in fields(full.prices) if f.name != "decode_steps"},
     )
     return replace(
-        full, chip=full.chip[keep], runs=full.runs.take(keep), prices=prices, itl_s=full.itl_s[keep],
+        full,
+        chip=full.chip[keep],
+        runs=full.runs.take(keep),
+        prices=prices,
+        itl_s=full.itl_s[keep],
         over_itl=full.over_itl[keep],
     )
 
@@ -260,7 +287,9 @@ def _reject_gated(full: Table, fits: np.ndarray) -> None:
             if row >= 0:
                 need = float(_memory_share(full)[row])
                 says = f"{full.describe(row)} needs {need:.2f} times the memory it has"
-                full.rejected.append(_rejection(workload, name, "memory", "memory needed / usable", need, 1.0, "", says))
+                full.rejected.append(
+                    _rejection(workload, name, "memory", "memory needed / usable", need, 1.0, "", says)
+                )
             continue
         slow = np.flatnonzero(mine & fits & full.over_itl)
         if slow.size:

@@ -98,10 +98,19 @@ def _quota(scenario: Scenario, region_id: str, accelerator: str) -> int | str:
     return use.quota.get(accelerator, use.quota_default or "unknown")
 
 
-def _reject(found: Offers, what: str, reading: str, limit: float | None, unit: str, says: str, wall: str = "capital") -> None:
+def _reject(
+    found: Offers, what: str, reading: str, limit: float | None, unit: str, says: str, wall: str = "capital"
+) -> None:
     found.rejected.append(
         Rejected(
-            workload="", what=what, wall=wall, reading=reading, value=None, sense="<=", limit=limit, unit=unit,
+            workload="",
+            what=what,
+            wall=wall,
+            reading=reading,
+            value=None,
+            sense="<=",
+            limit=limit,
+            unit=unit,
             says=f"{what}: {says}",
         )
     )
@@ -114,16 +123,40 @@ def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accel
     what = f"owned {accelerator.name} in {region.id}"
     price = owned.prices.get(accelerator.name, accelerator.purchase_usd)
     if price is None:
-        return _reject(found, what, "purchase price", None, "USD", "no purchase price is known; give one under procurement.owned.prices")
+        return _reject(
+            found,
+            what,
+            "purchase price",
+            None,
+            "USD",
+            "no purchase price is known; give one under procurement.owned.prices",
+        )
     if region.electricity_usd_per_kwh is None:
-        return _reject(found, what, "electricity price", None, "USD/kWh", f"no electricity price is known; give regions.{region.id}.electricity")
+        return _reject(
+            found,
+            what,
+            "electricity price",
+            None,
+            "USD/kWh",
+            f"no electricity price is known; give regions.{region.id}.electricity",
+        )
     devices = owned.devices_per_node.get(accelerator.name, accelerator.devices_per_node)
-    yearly = capital.amortised_usd_per_year(price * owned.infrastructure_multiplier, owned.years, owned.discount_rate)
+    yearly = float(
+        capital.amortised_usd_per_year(price, owned.infrastructure_multiplier, owned.years, owned.discount_rate)
+    )
     usd = {"purchase": yearly * devices, "maintenance": owned.maintenance * price * devices}
     found.hires.append(
         Hire(
-            region.id, f"owned-{devices}x-{accelerator.name}", "owned", accelerator, devices, timed=False,
-            usd_per_year=_licensed(scenario, usd, devices), pays_energy=True, embodied_years=owned.years, quota_devices=quota,
+            region.id,
+            f"owned-{devices}x-{accelerator.name}",
+            "owned",
+            accelerator,
+            devices,
+            timed=False,
+            usd_per_year=_licensed(scenario, usd, devices),
+            pays_energy=True,
+            embodied_years=owned.years,
+            quota_devices=quota,
         )
     )
     return None
@@ -140,10 +173,24 @@ def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Acce
         return
     instances = scenario.catalog.instances_in(region.id, accelerator.name)
     if not instances:
-        _reject(found, f"rented {accelerator.name} in {region.id}", "rental price", None, "USD/h", "no rental price is known in this region")
+        _reject(
+            found,
+            f"rented {accelerator.name} in {region.id}",
+            "rental price",
+            None,
+            "USD/h",
+            "no rental price is known in this region",
+        )
     for instance in instances:
         if instance.unusable:
-            _reject(found, f"{instance.name} ({accelerator.name}) in {region.id}", "rental price", None, "USD/h", instance.unusable)
+            _reject(
+                found,
+                f"{instance.name} ({accelerator.name}) in {region.id}",
+                "rental price",
+                None,
+                "USD/h",
+                instance.unusable,
+            )
             continue
         for make in (_on_demand, _reserved, _spot):
             hire = make(scenario, found, instance, accelerator, quota)
@@ -151,22 +198,40 @@ def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Acce
                 found.hires.append(hire)
 
 
-def _on_demand(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
+def _on_demand(
+    scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float
+) -> Hire | None:
     asked = scenario.procurement.on_demand
     if asked is None:
         return None
     price = asked.prices.get(instance.region, {}).get(instance.name, instance.on_demand_usd_per_h)
     if price is None:
-        _reject(found, f"{instance.name} on demand in {instance.region}", "rental price", None, "USD/h", "not sold on demand at a listed price")
+        _reject(
+            found,
+            f"{instance.name} on demand in {instance.region}",
+            "rental price",
+            None,
+            "USD/h",
+            "not sold on demand at a listed price",
+        )
         return None
     licence = scenario.planning.licence_usd_per_device_year * instance.devices / HOURS_PER_YEAR
     return Hire(
-        instance.region, instance.name, "on_demand", accelerator, instance.devices, timed=True,
-        usd_per_hour=price + licence, startup_h=asked.startup_s / 3600, quota_devices=quota,
+        instance.region,
+        instance.name,
+        "on_demand",
+        accelerator,
+        instance.devices,
+        timed=True,
+        usd_per_hour=price + licence,
+        startup_h=asked.startup_s / 3600,
+        quota_devices=quota,
     )
 
 
-def _reserved(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
+def _reserved(
+    scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float
+) -> Hire | None:
     asked = scenario.procurement.reserved
     if asked is None:
         return None
@@ -174,11 +239,25 @@ def _reserved(scenario: Scenario, found: Offers, instance: Instance, accelerator
     if price is None and asked.discount is not None and instance.on_demand_usd_per_h is not None:
         price = instance.on_demand_usd_per_h * (1 - asked.discount)
     if price is None:
-        _reject(found, f"{instance.name} reserved in {instance.region}", "rental price", None, "USD/h", "no reserved price: give a price or a discount")
+        _reject(
+            found,
+            f"{instance.name} reserved in {instance.region}",
+            "rental price",
+            None,
+            "USD/h",
+            "no reserved price: give a price or a discount",
+        )
         return None
     usd = _licensed(scenario, {"rent": price * HOURS_PER_YEAR}, instance.devices)
     return Hire(
-        instance.region, instance.name, "reserved", accelerator, instance.devices, timed=False, usd_per_year=usd, quota_devices=quota
+        instance.region,
+        instance.name,
+        "reserved",
+        accelerator,
+        instance.devices,
+        timed=False,
+        usd_per_year=usd,
+        quota_devices=quota,
     )
 
 
@@ -190,13 +269,23 @@ def _spot(scenario: Scenario, found: Offers, instance: Instance, accelerator: Ac
     availability = asked.availability_of(instance.name)
     if instance.spot_usd_per_h is None or availability is None:
         missing = "no spot market is known" if instance.spot_usd_per_h is None else "its availability is not stated"
-        _reject(found, what, "spot price" if instance.spot_usd_per_h is None else "availability", None, "USD/h", missing)
+        _reject(
+            found, what, "spot price" if instance.spot_usd_per_h is None else "availability", None, "USD/h", missing
+        )
         return None
     startup_h = scenario.procurement.on_demand.startup_s / 3600 if scenario.procurement.on_demand else 600 / 3600
     licence = scenario.planning.licence_usd_per_device_year * instance.devices / HOURS_PER_YEAR
     return Hire(
-        instance.region, f"spot-{instance.name}", "spot", accelerator, instance.devices, timed=True,
-        usd_per_hour=instance.spot_usd_per_h + licence, startup_h=startup_h, availability=availability, quota_devices=quota,
+        instance.region,
+        f"spot-{instance.name}",
+        "spot",
+        accelerator,
+        instance.devices,
+        timed=True,
+        usd_per_hour=instance.spot_usd_per_h + licence,
+        startup_h=startup_h,
+        availability=availability,
+        quota_devices=quota,
     )
 
 
@@ -205,4 +294,12 @@ def _drop_unknown_embodied(found: Offers) -> None:
     for hire in [h for h in found.hires if h.accelerator.embodied_kg is None]:
         found.hires.remove(hire)
         what = f"{hire.offer} in {hire.region}"
-        _reject(found, what, "embodied carbon", None, "kg CO2e", "its embodied carbon is unknown and the carbon limit includes it", "sustainability")
+        _reject(
+            found,
+            what,
+            "embodied carbon",
+            None,
+            "kg CO2e",
+            "its embodied carbon is unknown and the carbon limit includes it",
+            "sustainability",
+        )

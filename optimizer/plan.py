@@ -54,6 +54,8 @@ class FleetLine(Part):
     requests_per_s: float
     """Load in the slot where the line serves most."""
     by_slot: list[SlotLine]
+    serves: list[str] = Field(default_factory=list)
+    """Origins that the line is fast enough for. Lines that agree in all but replicas and procurement are one pool."""
 
 
 class SlotLine(Part):

@@ -9,7 +9,8 @@ import numpy as np
 from optimizer.candidates import Table, quality_loss
 from physics.locality import user_round_trip_s
 from physics.tail_latency import usable_utilisation_mix
-from scenarios.schema import Scenario, Workload
+from scenarios.schema import Scenario
+from scenarios.schema_demand import Workload
 
 BAND_STARTS = np.array([1, 2, 3, 5, 9, 17, 33, 65])
 
@@ -57,8 +58,15 @@ class Variants:
     def take(self, rows: np.ndarray) -> Variants:
         """The same columns at `rows`."""
         return Variants(
-            self.candidate[rows], self.latency_class[rows], [self.closed_by[r] for r in rows], self.devices[rows],
-            self.lost[rows], self.smallest[rows], self.largest[rows], self.utilisation[rows], self.after_loss[rows],
+            self.candidate[rows],
+            self.latency_class[rows],
+            [self.closed_by[r] for r in rows],
+            self.devices[rows],
+            self.lost[rows],
+            self.smallest[rows],
+            self.largest[rows],
+            self.utilisation[rows],
+            self.after_loss[rows],
         )
 
 
@@ -77,25 +85,33 @@ def bands(most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return starts, np.where(starts > 0, ends, 0.0)
 
 
+@dataclass(frozen=True)
 class Node:
-    """What a node type means for a candidate: how many replicas lie on it and die with it."""
+    """What a node type means for a candidate: how many replicas lie on it and die with it.
 
-    def __init__(self, devices: int, dead_nodes: int) -> None:
-        self.devices = devices
-        self.dead_nodes = dead_nodes
+    `whole_server` is False for an instance that is a part of a server: no replica spans several of those.
+    """
 
-    def holds(self, replica_devices: np.ndarray) -> np.ndarray:
-        """Replicas that share a node evenly, or take whole nodes."""
-        g = replica_devices
-        inside = (g <= self.devices) & (self.devices % np.maximum(g, 1) == 0)
-        return inside | ((g > self.devices) & (g % self.devices == 0))
+    devices: int
+    dead_nodes: int
+    whole_server: bool
+    link_domain: int
+
+    def holds(self, replica_devices: np.ndarray, tensor_parallel: np.ndarray) -> np.ndarray:
+        """Replicas that share a node evenly, or take whole nodes, with tensor parallelism inside the link domain."""
+        g = np.maximum(replica_devices, 1)
+        inside = (g <= self.devices) & (self.devices % g == 0)
+        spanning = self.whole_server & (g > self.devices) & (g % self.devices == 0)
+        return (inside | spanning) & (tensor_parallel <= self.link_domain)
 
     def lost(self, replica_devices: np.ndarray) -> np.ndarray:
         """Replicas that can die with the planned number of nodes."""
         return np.maximum(np.floor(self.devices / replica_devices), 1.0) * self.dead_nodes
 
 
-def most_replicas(table: Table, rows: np.ndarray, demand: float, lost: np.ndarray, node: Node, most_nodes: float) -> np.ndarray:
+def most_replicas(
+    table: Table, rows: np.ndarray, demand: float, lost: np.ndarray, node: Node, most_nodes: float
+) -> np.ndarray:
     """Replicas beyond which no pool needs to grow: all demand on this pool alone plus a lost node, within the quota."""
     workload = table.workload
     slowest = table.prices.requests_per_s[rows].min(axis=1)
@@ -105,12 +121,21 @@ def most_replicas(table: Table, rows: np.ndarray, demand: float, lost: np.ndarra
     supply = np.floor(most_nodes * np.maximum(node.devices / devices, 0)) if np.isfinite(most_nodes) else np.inf
     if np.isfinite(most_nodes):
         inside = np.floor(node.devices / devices)
-        supply = np.where(inside >= 1, most_nodes * inside, np.floor(most_nodes / np.maximum(devices / node.devices, 1)))
+        supply = np.where(
+            inside >= 1, most_nodes * inside, np.floor(most_nodes / np.maximum(devices / node.devices, 1))
+        )
     return np.minimum(alone, supply)
 
 
 def variants(
-    scenario: Scenario, table: Table, time: Latency, node: Node, rows: np.ndarray, most: np.ndarray, closed: bool, prune: bool
+    scenario: Scenario,
+    table: Table,
+    time: Latency,
+    node: Node,
+    rows: np.ndarray,
+    most: np.ndarray,
+    closed: bool,
+    prune: bool,
 ) -> Variants:
     """All worthwhile (candidate, latency class) of a node type, with bands.
 
@@ -129,7 +154,18 @@ def variants(
         if budget <= 0 or not rows.size:
             continue
         quick = _quick(table, rows, most, budget) if prune else np.ones(rows.size, dtype=bool)
-        parts.append(_at_class(table, node, rows[quick], most[quick], k, budget, [t + extra for t, q in zip(base_tags, quick, strict=True) if q], prune))
+        parts.append(
+            _at_class(
+                table,
+                node,
+                rows[quick],
+                most[quick],
+                k,
+                budget,
+                [t + extra for t, q in zip(base_tags, quick, strict=True) if q],
+                prune,
+            )
+        )
     found = _join(parts)
     return found if not prune or found is None else found.take(_undominated(table, found))
 
@@ -151,8 +187,15 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
     pick = rows[row]
     if row.size:
         out[row, band] = usable_utilisation_mix(
-            budget_s, sizes[row, band], table.runs.batch[pick], prices.prefill_s[pick], prices.decode_step_s[pick],
-            prices.decode_steps, prices.requests_per_s[pick], percentile, workload.max_utilization,
+            budget_s,
+            sizes[row, band],
+            table.runs.batch[pick],
+            prices.prefill_s[pick],
+            prices.decode_step_s[pick],
+            prices.decode_steps,
+            prices.requests_per_s[pick],
+            percentile,
+            workload.max_utilization,
         )
     return out
 
@@ -164,7 +207,10 @@ def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) ->
     large = _usable(table, rows, np.maximum(most, 1.0)[:, None], budget_s)[:, 0]
     rate = table.prices.requests_per_s[rows]
     runs, tags = table.runs, np.array([hash(t) for t in _tags(table, rows)])
-    keys = np.stack([table.chip[rows], runs.tensor_parallel[rows], runs.pipeline_parallel[rows], runs.expert_parallel[rows], tags], axis=1)
+    keys = np.stack(
+        [table.chip[rows], runs.tensor_parallel[rows], runs.pipeline_parallel[rows], runs.expert_parallel[rows], tags],
+        axis=1,
+    )
     _, group = np.unique(keys, axis=0, return_inverse=True)
     keep = large > 0
     if len(table.workload.shapes) > 1:
@@ -179,7 +225,14 @@ def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) ->
 
 
 def _at_class(
-    table: Table, node: Node, rows: np.ndarray, most: np.ndarray, k: int, budget_s: float, tags: list[tuple[str, ...]], prune: bool
+    table: Table,
+    node: Node,
+    rows: np.ndarray,
+    most: np.ndarray,
+    k: int,
+    budget_s: float,
+    tags: list[tuple[str, ...]],
+    prune: bool,
 ) -> Variants:
     devices = table.runs.devices[rows]
     lost = node.lost(devices)
@@ -210,7 +263,9 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
     shapes mix neither are its ITL and KV use.
     """
     rate = table.prices.requests_per_s[found.candidate]
-    order = np.lexsort((found.candidate, found.latency_class, -(rate.min(axis=1) * found.utilisation.max(axis=1) / found.devices)))
+    order = np.lexsort(
+        (found.candidate, found.latency_class, -(rate.min(axis=1) * found.utilisation.max(axis=1) / found.devices))
+    )
     alive = np.ones(len(order), dtype=bool)
     loss = np.array([_loss_rank(table, row) for row in found.candidate])
     tag_sets = [frozenset(tags) for tags in found.closed_by]
@@ -232,7 +287,13 @@ def _loss_rank(table: Table, row: int) -> float:
 
 
 def _dominates(
-    table: Table, found: Variants, rate: np.ndarray, loss: np.ndarray, tags: list[frozenset[str]], o: int, rest: np.ndarray
+    table: Table,
+    found: Variants,
+    rate: np.ndarray,
+    loss: np.ndarray,
+    tags: list[frozenset[str]],
+    o: int,
+    rest: np.ndarray,
 ) -> np.ndarray:
     """Which of `rest` row `o` dominates."""
     copies = np.floor(found.devices[rest] / found.devices[o])
@@ -265,5 +326,7 @@ def _mixes_as_well(table: Table, found: Variants, o: int, rest: np.ndarray, copi
     prices, runs = table.prices, table.runs
     itl = (table.itl_s[a][None, :] <= table.itl_s[b]).all(axis=1)
     held = runs.batch[:, None] / prices.requests_per_s * prices.kv_bytes_per_request
-    kv = (held[a][None, :] <= held[b]).all(axis=1) & (copies * prices.kv_capacity_bytes[a] >= prices.kv_capacity_bytes[b])
+    kv = (held[a][None, :] <= held[b]).all(axis=1) & (
+        copies * prices.kv_capacity_bytes[a] >= prices.kv_capacity_bytes[b]
+    )
     return itl & kv

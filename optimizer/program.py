@@ -17,7 +17,14 @@ from physics.wall import Block
 if TYPE_CHECKING:
     from pyomo.environ import ConcreteModel
 
-ACCOUNTS = ("usd_per_year", "kg_co2e_per_year", "kwh_per_year", "litres_per_year", "kg_co2e_embodied_per_year", "devices")
+ACCOUNTS = (
+    "usd_per_year",
+    "kg_co2e_per_year",
+    "kwh_per_year",
+    "litres_per_year",
+    "kg_co2e_embodied_per_year",
+    "devices",
+)
 UNITS = {
     "usd_per_year": "USD/yr",
     "kg_co2e_per_year": "kg CO2e/yr",
@@ -79,7 +86,9 @@ class Program:
 
     def bill(self, x: np.ndarray) -> list[tuple[str, str, int, int, float]]:
         """(account, part, hire, region, value) of everything that a point is charged; -1 where it belongs to none."""
-        found: dict[tuple[str, str, int, int], float] = {(account, part, -1, -1): value for account, part, value in self.constants}
+        found: dict[tuple[str, str, int, int], float] = {
+            (account, part, -1, -1): value for account, part, value in self.constants
+        }
         for block in self.charges:
             amounts = block.value * x[block.col]
             for hire, region, amount in zip(block.hire.tolist(), block.region.tolist(), amounts.tolist(), strict=True):
@@ -121,11 +130,24 @@ def _accounts(layout: Layout, charges: list[ChargeBlock], constants: list[tuple[
         unit = 10.0 ** np.round(np.log10(largest)) if largest > 0 else 1.0
         total = int(layout.columns.add("account", 1, lambda _, name=name: name, lower=-np.inf)[0])
         layout.accounts[name], layout.account_units[name] = total, unit
-        row, col, value = merged(np.zeros(col.size + 1, dtype=np.intp), np.append(col, total), np.append(value / unit, -1.0))
+        row, col, value = merged(
+            np.zeros(col.size + 1, dtype=np.intp), np.append(col, total), np.append(value / unit, -1.0)
+        )
         bound = np.array([-fixed / unit])
         blocks.append(
-            Block("capital" if name == "usd_per_year" else "sustainability", "account", UNITS[name], f"adds up {name}",
-                  row, col, value, bound, bound, [name], linking=True)
+            Block(
+                "capital" if name == "usd_per_year" else "sustainability",
+                "account",
+                UNITS[name],
+                f"adds up {name}",
+                row,
+                col,
+                value,
+                bound,
+                bound,
+                [name],
+                linking=True,
+            )
         )
     return blocks
 

@@ -6,11 +6,13 @@ Every function takes floats or NumPy arrays that broadcast together unless a lin
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from physics.wall import Wall
+from physics.layout import Layout, RowBuilder
+from physics.wall import Block, Wall
 
 PAGE_TOKENS = 16.0  # vLLM's default block
 
@@ -115,6 +117,79 @@ def plain_tokens_per_s(
     return requests * bytes_per_s / (weight_bytes + requests * mean_tokens * bytes_per_token)
 
 
+# ---- in the fleet ----
+
+
+MIXED_KV_SHARE = 0.9
+
+
+def batching_rows(layout: Layout) -> list[Block]:
+    """Load on a pool is at most what its replicas can take at the usable utilisation of its size; mixed KV fits."""
+    builder = RowBuilder()
+    loads, pools, slots = layout.loads, layout.pools, len(layout.slots)
+    busy = layout.rate_unit / pools.requests_per_s[loads.pool, loads.shape]
+    row = loads.pool * slots + loads.slot
+    rows, cols, values = [row], [loads.col], [busy]
+    for t in range(slots):
+        band, col, value = layout.capacity_terms(t)
+        rows.append(layout.bands.pool[band] * slots + t)
+        cols.append(col)
+        values.append(-value)
+    where = [f"{layout.pool_name(v)}/{slot}" for v in range(len(layout.pool_names)) for slot in layout.slots]
+    builder.add_many(where, np.concatenate(rows), np.concatenate(cols), np.concatenate(values), upper=0.0)
+    blocks = builder.block("batching", "capacity", "replicas", "a pool is not busier than its size allows")
+    kv = RowBuilder()
+    for w in range(len(layout.workloads)):
+        for t, slot in enumerate(layout.slots):
+            now = loads.slot == t
+            add_mixed_kv(
+                layout,
+                kv,
+                w,
+                slot,
+                loads.pool[now],
+                loads.shape[now],
+                loads.col[now],
+                lambda v, t=t: layout.count_terms(v, t),
+            )
+    return blocks + kv.block(
+        "batching", "mixed_kv", "replicas", "the KV cache of a pool's mix of shapes fits in 0.9 of its room"
+    )
+
+
+def add_mixed_kv(
+    layout: Layout,
+    builder: RowBuilder,
+    workload: int,
+    label: str,
+    pool: np.ndarray,
+    shape: np.ndarray,
+    col: np.ndarray,
+    replicas: Callable[[int], tuple[np.ndarray, np.ndarray]],
+) -> None:
+    """Rows ``sum_s x_s residence_s kv_s <= 0.9 n KV`` for each pool of a workload with several shapes.
+
+    `replicas(v)` gives the (columns, values) of n.
+    """
+    shapes = len(layout.shapes_of[workload])
+    if shapes == 1:
+        return
+    pools = layout.pools
+    for v in np.flatnonzero(pools.workload == workload):
+        here = pool == v
+        if not here.any():
+            continue
+        residence_s = pools.batch[v] / pools.requests_per_s[v, :shapes]
+        need = residence_s * pools.kv_bytes[v, :shapes] / pools.kv_capacity_bytes[v] * layout.rate_unit
+        have, count = replicas(int(v))
+        builder.add(
+            f"{layout.pool_name(int(v))}/{label}",
+            (col[here], need[shape[here]]),
+            (have, -MIXED_KV_SHARE * count),
+            upper=0.0,
+        )
+
+
 WALL = Wall(
     number=5,
     name="batching",
@@ -124,4 +199,5 @@ WALL = Wall(
     in_fleet="The batch is a column of the candidate table, bounded by paged KV; capacity is a row.",
     sources=("doi:10.1145/3600006.3613165", "mlsysim 0.3.0"),
     acts=("shape", "rows"),
+    rows=batching_rows,
 )

@@ -9,7 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from physics.wall import Wall
+from physics.layout import ChargeBlock, Layout, RowBuilder
+from physics.shared_rows import cap_rows
+from physics.sustainability import electricity
+from physics.wall import Block, Wall
 
 HOURS_PER_YEAR = 8760.0
 MAINTENANCE = 0.05  # of the purchase price, a year
@@ -80,6 +83,136 @@ def reserved_usd_per_hour(on_demand_usd_per_hour: Any, discount: Any) -> Any:
     return on_demand_usd_per_hour * (1.0 - discount)
 
 
+# ---- in the fleet ----
+
+
+def capital_charges(layout: Layout) -> list[ChargeBlock]:
+    """Purchase, upkeep, rent and the electricity of owned nodes, USD a year."""
+    hires, blocks = layout.hires, []
+    everything = np.arange(len(hires.procurement))
+    for part, usd in hires.usd_per_year.items():
+        some = everything[usd > 0]
+        blocks.append(
+            ChargeBlock("capital", "usd_per_year", part, hires.col[some, 0], usd[some], some, hires.region[some])
+        )
+    for t in range(len(layout.slots)):
+        some = everything[hires.timed]
+        blocks.append(
+            ChargeBlock(
+                "capital",
+                "usd_per_year",
+                "rent",
+                hires.col[some, t],
+                hires.usd_per_hour[some] * layout.hours[t],
+                some,
+                hires.region[some],
+            )
+        )
+    some = everything[hires.timed & (hires.startup_h > 0)]
+    if len(layout.slots) > 1 and some.size:
+        for t in range(len(layout.slots)):
+            usd = hires.usd_per_hour[some] * hires.startup_h[some] * layout.slot_days[t]
+            blocks.append(
+                ChargeBlock(
+                    "capital", "usd_per_year", "start-up", layout.starts[some, t], usd, some, hires.region[some]
+                )
+            )
+    for part, entry in electricity(layout):
+        owned = hires.pays_energy[entry.hire]
+        usd = entry.value * layout.usd_per_kwh[entry.region]
+        blocks.append(
+            ChargeBlock(
+                "capital",
+                "usd_per_year",
+                f"energy, {part}",
+                entry.col[owned],
+                usd[owned],
+                entry.hire[owned],
+                entry.region[owned],
+            )
+        )
+    return blocks
+
+
+def capital_rows(layout: Layout) -> list[Block]:
+    """Supply (quota), spot share, start-ups and the budget."""
+    return [
+        *_quota(layout),
+        *_starts(layout),
+        *_spot_share(layout),
+        *cap_rows(layout, "capital", "budget", "USD/yr", "usd_per_year"),
+    ]
+
+
+def _quota(layout: Layout) -> list[Block]:
+    hires, blocks = layout.hires, []
+    for (r, accelerator), quota in layout.quotas.items():
+        builder = RowBuilder()
+        name = f"quota {accelerator} {layout.regions[r]}"
+        relax = layout.elastic(
+            name,
+            f"regions.{layout.regions[r]}.quota.{accelerator}",
+            "capital",
+            quota,
+            "devices",
+            f"at most {quota:.0f} {accelerator} can be had in {layout.regions[r]}",
+        )
+        here = [
+            h for h in range(len(hires.procurement)) if hires.region[h] == r and hires.accelerator[h] == accelerator
+        ]
+        slots = range(len(layout.slots)) if hires.timed[here].any() else range(1)
+        for t in slots:
+            builder.add(
+                f"{layout.regions[r]}/{accelerator}/{layout.slots[t]}",
+                (hires.col[here, t], hires.devices_per_node[here]),
+                (relax, -quota),
+                upper=quota,
+            )
+        blocks += builder.block(
+            "capital", "quota", "devices", f"{accelerator} that can be had in {layout.regions[r]}", name
+        )
+    return blocks
+
+
+def _starts(layout: Layout) -> list[Block]:
+    hires, builder = layout.hires, RowBuilder()
+    if layout.starts.size:
+        for h in np.flatnonzero(hires.timed & (hires.startup_h > 0)):
+            for t, before in enumerate(layout.previous_slot):
+                builder.add(
+                    f"{layout.hire_name(h)}/{layout.slots[t]}",
+                    (hires.col[h, t], 1.0),
+                    (hires.col[h, before], -1.0),
+                    (layout.starts[h, t], -1.0),
+                    upper=0.0,
+                )
+    return builder.block("capital", "start", "nodes", "nodes that are switched on are counted", linking=True)
+
+
+def _spot_share(layout: Layout) -> list[Block]:
+    pools, loads = layout.pools, layout.loads
+    if layout.spot_max_share >= 1 or not pools.spot.any():
+        return []
+    builder = RowBuilder()
+    relax = layout.elastic(
+        "spot share",
+        "procurement.spot.max_share",
+        "capital",
+        layout.spot_max_share,
+        "",
+        "spot carries at most its share of the load",
+    )
+    for w, name in enumerate(layout.workloads):
+        for t, slot in enumerate(layout.slots):
+            demand = layout.requests.demand[layout.shapes_of[w], :, t].sum() / layout.rate_unit
+            on_spot = (pools.workload[loads.pool] == w) & pools.spot[loads.pool] & (loads.slot == t)
+            most = layout.spot_max_share * demand
+            builder.add(f"{name}/{slot}", (loads.col[on_spot], 1.0), (relax, -most), upper=most)
+    return builder.block(
+        "capital", "spot_share", "requests/s", "spot carries at most its share of the load", "spot share"
+    )
+
+
 WALL = Wall(
     number=17,
     name="capital",
@@ -89,4 +222,6 @@ WALL = Wall(
     in_fleet="Owned, reserved, on demand and spot charge the cost account; the budget is a row.",
     sources=("mlsysim 0.3.0",),
     acts=("charge", "rows"),
+    charges=capital_charges,
+    rows=capital_rows,
 )

@@ -6,7 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from physics.wall import Wall
+from physics.layout import Layout
+from physics.shared_rows import closed_rows
+from physics.wall import Block, Wall
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,14 @@ def plain_accuracy_delta(target_bits: float = 16.0, sparsity: float = 0.0) -> fl
     return -0.025 if target_bits >= 4.0 else -0.05
 
 
+# ---- in the fleet ----
+
+
+def fidelity_rows(layout: Layout) -> list[Block]:
+    """Precisions that the workload does not allow stay out."""
+    return closed_rows(layout, "precisions", "fidelity")
+
+
 WALL = Wall(
     number=13,
     name="fidelity",
@@ -147,5 +157,6 @@ WALL = Wall(
     equation="r = b0 / b; r = 1 / (1 - s)",
     in_fleet="Bytes and FLOP/s of the precision. A precision that the chip lacks rules the candidate out.",
     sources=("arXiv:1510.00149", "mlsysim 0.3.0", "OCP microscaling formats; NVFP4"),
-    acts=("shape", "gate"),
+    acts=("shape", "gate", "rows"),
+    rows=fidelity_rows,
 )

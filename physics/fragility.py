@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from physics.wall import Wall
+from physics.layout import Layout, RowBuilder
+from physics.losses import UsableRates, loss_rows
+from physics.wall import Block, Wall
 
 
 def node_mtbf_s(parts: Sequence[tuple[float, float]]) -> float:
@@ -116,6 +118,84 @@ def k_of_n_availability(needed: int, nodes: int, node_availability: float) -> fl
     return math.fsum(math.comb(nodes, k) * up**k * down ** (nodes - k) for k in range(needed, nodes + 1))
 
 
+# ---- in the fleet ----
+
+
+def fragility_rows(layout: Layout) -> list[Block]:
+    """Regions in use, and what must still be served when a node, a region or a region's spot is lost."""
+    blocks = _regions_in_use(layout)
+    if layout.node_loss is None and layout.region_loss is None:
+        return blocks
+    usable = UsableRates(layout)
+    blocks += usable.blocks
+    if layout.node_loss is not None:
+        for r in range(len(layout.regions)):
+            for i in np.unique(layout.pools.offer[layout.pools.region == r]):
+                spot = bool(layout.pools.spot[(layout.pools.region == r) & (layout.pools.offer == i)].any())
+                blocks += loss_rows(layout, usable, "node failure", layout.node_loss, r, int(i), everything=spot)
+    if layout.region_loss is not None:
+        for r in range(len(layout.regions)):
+            blocks += loss_rows(layout, usable, "region failure", layout.region_loss, r, None, everything=True)
+    return blocks
+
+
+def _regions_in_use(layout: Layout) -> list[Block]:
+    if layout.min_regions <= 1 and layout.max_regions is None:
+        return []
+    hires, flows = layout.hires, layout.flows
+    opened = layout.columns.add(
+        "region open", len(layout.regions), lambda k: layout.regions[k], upper=1.0, integer=True
+    )
+    gate, share, most = RowBuilder(), RowBuilder(), RowBuilder()
+    for r, region in enumerate(layout.regions):
+        for h in np.flatnonzero(hires.region == r):
+            for col in np.unique(hires.col[h]):
+                gate.add(f"{layout.hire_name(h)}/{col}", (col, 1.0), (opened[r], -hires.most_nodes[h]), upper=0.0)
+    blocks = gate.block("fragility", "open", "nodes", "nodes stand in open regions only", linking=True)
+    if layout.min_regions > 1:
+        name = "min regions"
+        relax = layout.elastic(
+            name,
+            "limits.min_regions",
+            "fragility",
+            layout.min_regions,
+            "regions",
+            f"at least {layout.min_regions} regions are used",
+        )
+        most.add("least", (opened, 1.0), (relax, float(layout.min_regions)), lower=layout.min_regions)
+        hours = layout.hours[flows.slot] / layout.hours.sum()
+        demand = layout.requests.demand.sum(axis=(0, 1)) @ layout.hours / layout.hours.sum() / layout.rate_unit
+        least = layout.min_region_share
+        for r, region in enumerate(layout.regions):
+            here = (flows.region == r).astype(float) - least
+            share.add(region, (flows.col, here * hours), (opened[r], -least * demand), lower=-least * demand)
+        blocks += share.block(
+            "fragility",
+            "region_share",
+            "requests/s",
+            f"a region in use serves at least {least:.0%} of the requests",
+            name,
+        )
+        blocks += most.block(
+            "fragility", "min_regions", "regions", f"at least {layout.min_regions} regions are used", name
+        )
+    if layout.max_regions is not None:
+        name, most = "max regions", RowBuilder()
+        relax = layout.elastic(
+            name,
+            "limits.max_regions",
+            "fragility",
+            layout.max_regions,
+            "regions",
+            f"at most {layout.max_regions} regions are used",
+        )
+        most.add("most", (opened, 1.0), (relax, -float(layout.max_regions)), upper=layout.max_regions)
+        blocks += most.block(
+            "fragility", "max_regions", "regions", f"at most {layout.max_regions} regions are used", name
+        )
+    return blocks
+
+
 WALL = Wall(
     number=15,
     name="fragility",
@@ -125,4 +205,5 @@ WALL = Wall(
     in_fleet="After any one node, or any one region, is lost, the stated share of demand is still served.",
     sources=("doi:10.1016/j.future.2004.11.016", "mlsysim 0.3.0"),
     acts=("rows",),
+    rows=fragility_rows,
 )

@@ -121,11 +121,12 @@ class Pools:
     """[pool, shape] KV bytes of one request at full length."""
     kv_capacity_bytes: np.ndarray
     """Per replica."""
+    batch: np.ndarray
     load_w_per_replica: np.ndarray
     spot: np.ndarray
     availability: np.ndarray
-    closed_by: list[str]
-    """Name of the limit that closes the pool ("" where open); its counts are held at 0."""
+    closed_by: list[tuple[str, ...]]
+    """Names of the limits that close the pool (none where open); closed counts are held at 0."""
 
 
 @dataclass
@@ -233,7 +234,7 @@ class Layout:
     counts: Counts
     bands: Bands
     loads: Loads
-    count_names: list[str]
+    pool_names: list[str]
     """Name of each pool."""
     hire_of_pool: np.ndarray
     """A hire of the pool's offer (that of the owned nodes where they are owned)."""
@@ -281,7 +282,7 @@ class Layout:
 
     def pool_name(self, pool: int) -> str:
         """Name of a pool."""
-        return self.count_names[pool]
+        return self.pool_names[pool]
 
     def hire_name(self, hire: int) -> str:
         """Name of a hire."""
@@ -318,7 +319,9 @@ class RowBuilder:
         self._upper: list[float] = []
         self._where: list[str] = []
 
-    def add(self, where: str, *terms: tuple[np.ndarray, np.ndarray | float], lower: float = -np.inf, upper: float = np.inf) -> None:
+    def add(
+        self, where: str, *terms: tuple[np.ndarray, np.ndarray | float], lower: float = -np.inf, upper: float = np.inf
+    ) -> None:
         """Add one row: terms are (columns, values)."""
         number = len(self._lower)
         for col, value in terms:
@@ -352,7 +355,9 @@ class RowBuilder:
         """The block, or nothing where no row was added. Triplets on the same spot are summed."""
         if not self._lower:
             return []
-        row, col, value = (np.concatenate(part) if part else np.zeros(0) for part in (self._row, self._col, self._value))
+        row, col, value = (
+            np.concatenate(part) if part else np.zeros(0) for part in (self._row, self._col, self._value)
+        )
         row, col, value = merged(row.astype(np.intp), col.astype(np.intp), value)
         lower, upper = np.array(self._lower), np.array(self._upper)
         return [Block(wall, name, unit, says, row, col, value, lower, upper, self._where, limit, linking)]

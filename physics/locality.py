@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from physics.wall import Wall
+from physics.layout import Layout, RowBuilder
+from physics.shared_rows import FREE
+from physics.wall import Block, Wall
 
 # P99 of a round trip over its P50: declared, editable.
 ROUND_TRIP_P99_RATIO = 1.3
@@ -114,6 +116,50 @@ def user_round_trip_s(p50_s: Any, last_mile_s: Any = 0.010, percentile: float = 
     return p50_s * ratio + last_mile_s
 
 
+# ---- in the fleet ----
+
+
+def locality_rows(layout: Layout) -> list[Block]:
+    """Replicas lie inside whole nodes; no request leaves where it may be served."""
+    hires, counts = layout.hires, layout.counts
+    builder, residency = RowBuilder(), []
+    if layout.spare_nodes:
+        used = layout.columns.add("used", len(hires.procurement), layout.hire_name, upper=1.0, integer=True)
+    for h in range(len(hires.procurement)):
+        lying = np.flatnonzero(counts.hire == h)
+        devices = layout.pools.devices[counts.pool[lying]]
+        for t in range(len(layout.slots)):
+            if t and not hires.timed[h]:
+                break
+            label = layout.hire_name(h) + (f"/{layout.slots[t]}" if hires.timed[h] else "")
+            room = hires.devices_per_node[h]
+            spare = [(used[h], layout.spare_nodes * room)] if layout.spare_nodes else []
+            builder.add(label, (counts.col[lying, t], devices), (hires.col[h, t], -room), *spare, upper=0.0)
+            if layout.spare_nodes:
+                builder.add(
+                    label + "/used", (counts.col[lying, t], devices), (used[h], -room * hires.most_nodes[h]), upper=0.0
+                )
+    flows = layout.flows
+    for w, name in enumerate(layout.workloads):
+        shut = flows.closed & (layout.requests.workload[flows.request] == w)
+        if shut.any():
+            relax = layout.elastic(
+                f"residency {name}",
+                f"workloads.{name}.residency",
+                "locality",
+                0.0,
+                "",
+                f"requests of {name} stay where they may be served",
+            )
+            rows = RowBuilder()
+            for f in np.flatnonzero(shut):
+                rows.add(layout.flow_name(f), (flows.col[f], 1.0), (relax, -FREE), upper=0.0)
+            residency += rows.block(
+                "locality", "residency", "requests/s", "requests stay where they may be served", f"residency {name}"
+            )
+    return builder.block("locality", "devices", "devices", "replicas lie inside whole nodes", linking=True) + residency
+
+
 WALL = Wall(
     number=10,
     name="locality",
@@ -123,4 +169,5 @@ WALL = Wall(
     in_fleet="Parallel groups stay in the scale-up domain or pay the fabric; a round trip decides which flows exist.",
     sources=("doi:10.1109/ISCA.2008.19", "mlsysim 0.3.0"),
     acts=("gate", "rows"),
+    rows=locality_rows,
 )

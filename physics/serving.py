@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from physics.wall import Wall
+from physics.layout import Layout, RowBuilder
+from physics.shared_rows import FREE, closed_rows
+from physics.wall import Block, Wall
 
 
 def decode_steps(prompt_tokens: Any, output_tokens: Any) -> Any:
@@ -136,6 +138,94 @@ def plain_itl_s(
     return (weight_bytes + cache_bytes) / bytes_per_s + layers * layer_tax_s
 
 
+# ---- in the fleet ----
+
+
+def serving_rows(layout: Layout) -> list[Block]:
+    """Demand is met; what flows into a region is carried by its pools; mixed shapes keep the mean ITL."""
+    return [*_demand(layout), *_carried(layout), *_mixed_itl(layout), *closed_rows(layout, "itl", "serving")]
+
+
+def _demand(layout: Layout) -> list[Block]:
+    builder = RowBuilder()
+    flows, requests = layout.flows, layout.requests
+    for w, name in enumerate(layout.workloads):
+        total = requests.demand[layout.shapes_of[w]].sum(axis=(0, 1)).max()
+        relax = layout.elastic(
+            f"demand {name}",
+            f"workloads.{name}.demand",
+            "serving",
+            float(total),
+            "requests/s",
+            f"all requests of {name} are served",
+            most=1.0,
+        )
+        for j in layout.shapes_of[w]:
+            for o, origin in enumerate(layout.origins):
+                for t, slot in enumerate(layout.slots):
+                    demand = requests.demand[j, o, t] / layout.rate_unit
+                    if demand > 0:
+                        here = (flows.request == j) & (flows.origin == o) & (flows.slot == t)
+                        where = f"{name}/{requests.names[j]}/{origin}/{slot}"
+                        builder.add(where, (flows.col[here], 1.0), (relax, demand), lower=demand, upper=demand)
+    return builder.block("serving", "demand", "requests/s", "all requests are served")
+
+
+def _carried(layout: Layout) -> list[Block]:
+    builder = RowBuilder()
+    flows, loads, pools = layout.flows, layout.loads, layout.pools
+    for w, name in enumerate(layout.workloads):
+        for j in layout.shapes_of[w]:
+            for r, region in enumerate(layout.regions):
+                for t, slot in enumerate(layout.slots):
+                    arriving = flows.col[(flows.request == j) & (flows.region == r) & (flows.slot == t)]
+                    served = loads.col[(loads.request == j) & (pools.region[loads.pool] == r) & (loads.slot == t)]
+                    if arriving.size or served.size:
+                        where = f"{name}/{layout.requests.names[j]}/{region}/{slot}"
+                        builder.add(where, (arriving, 1.0), (served, -1.0), lower=0.0, upper=0.0)
+    return builder.block("serving", "carried", "requests/s", "pools carry what flows into their region", linking=True)
+
+
+def _mixed_itl(layout: Layout) -> list[Block]:
+    blocks: list[Block] = []
+    loads = layout.loads
+    for w, name in enumerate(layout.workloads):
+        if not mixes(layout, w):
+            continue
+        builder = RowBuilder()
+        for t, slot in enumerate(layout.slots):
+            now = loads.slot == t
+            add_mixed_itl(layout, builder, w, slot, loads.pool[now], loads.shape[now], loads.col[now])
+        blocks += builder.block(
+            "serving", "mixed_itl", "token-s", "over its mix of shapes a pool keeps the ITL limit", f"itl {name}"
+        )
+    return blocks
+
+
+def mixes(layout: Layout, workload: int) -> bool:
+    """Whether a workload has several request shapes."""
+    return len(layout.shapes_of[workload]) > 1
+
+
+def add_mixed_itl(
+    layout: Layout, builder: RowBuilder, workload: int, label: str, pool: np.ndarray, shape: np.ndarray, col: np.ndarray
+) -> None:
+    """Rows ``sum_s x_s d_s (ITL_s - limit) <= 0`` for each pool of a workload that can break it; loads are `col`."""
+    limit, name = layout.itl_limit_s[workload], layout.workloads[workload]
+    if not np.isfinite(limit):
+        return
+    says = f"inter-token latency of {name} within its limit"
+    relax = layout.elastic(f"itl {name}", f"workloads.{name}.itl", "serving", float(limit), "s", says)
+    steps = layout.requests.decode_steps[layout.shapes_of[workload]]
+    for v in np.flatnonzero(layout.pools.workload == workload):
+        over = steps * (layout.pools.itl_s[v, : len(steps)] / limit - 1)
+        here = pool == v
+        if (over > 0).any() and here.any():
+            builder.add(
+                f"{layout.pool_name(int(v))}/{label}", (col[here], over[shape[here]]), (relax, -FREE), upper=0.0
+            )
+
+
 WALL = Wall(
     number=4,
     name="serving",
@@ -145,4 +235,5 @@ WALL = Wall(
     in_fleet="ITL = t_dec + b t_pre / d; mu = b / (d t_dec + b t_pre). ITL and TTFT limits gate; demand is a row.",
     sources=("arXiv:2403.02310", "mlsysim 0.3.0", "AIConfigurator 0.12.0 sample (Apache-2.0)"),
     acts=("shape", "gate", "rows"),
+    rows=serving_rows,
 )

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from physics.wall import Wall
+import numpy as np
+
+from physics.layout import ChargeBlock, Layout, RowBuilder
+from physics.shared_rows import cap_rows
+from physics.wall import Block, Wall
 
 IDLE_POWER_RATIO = 0.43  # 8 x H200 server: 2.4 kW with a model loaded and no queries, over 5.6 kW of TDP (MLPerf v4.1)
 LOAD_POWER_RATIO = 1.30  # 8 x B200 server: 10.4 kW on llama2-70b, over 8 kW of TDP (MLPerf v5.1)
@@ -81,6 +85,109 @@ def plain_power_w(tdp_w: Any, utilization: Any) -> Any:
     return tdp_w * (0.3 + 0.7 * utilization)
 
 
+# ---- in the fleet ----
+
+
+def electricity(layout: Layout) -> list[tuple[str, ChargeBlock]]:
+    """Facility kWh a year by column: idle power of every node, load power of busy replicas. One block per part and slot."""
+    hires, pools, loads, found = layout.hires, layout.pools, layout.loads, []
+    everything = np.arange(len(hires.procurement))
+    hire_of_pool = layout.hire_of_pool
+    for t in range(len(layout.slots)):
+        pue = layout.pue[hires.region]
+        idle = hires.idle_w / 1000 * pue * layout.hours[t]
+        found.append(
+            (
+                "idle power",
+                ChargeBlock("sustainability", "kwh_per_year", f"{t}", hires.col[:, t], idle, everything, hires.region),
+            )
+        )
+        some = np.flatnonzero(loads.slot == t)
+        pool = loads.pool[some]
+        busy = layout.rate_unit / pools.requests_per_s[pool, loads.shape[some]]
+        load = pools.load_w_per_replica[pool] / 1000 * busy * layout.pue[pools.region[pool]] * layout.hours[t]
+        found.append(
+            (
+                "load power",
+                ChargeBlock(
+                    "sustainability",
+                    "kwh_per_year",
+                    f"{t}",
+                    loads.col[some],
+                    load,
+                    hire_of_pool[pool],
+                    pools.region[pool],
+                ),
+            )
+        )
+    return found
+
+
+def sustainability_charges(layout: Layout) -> list[ChargeBlock]:
+    """Energy, operational carbon on the declared basis, water, and embodied carbon where it is known."""
+    blocks, hires = [], layout.hires
+    for part, entry in electricity(layout):
+        t = int(entry.part)
+        carbon = entry.value * layout.kg_co2e_per_kwh[entry.region, t]
+        water = entry.value / layout.pue[entry.region] * layout.litres_per_kwh[entry.region]
+        for account, value in (("kwh_per_year", entry.value), ("kg_co2e_per_year", carbon), ("litres_per_year", water)):
+            blocks.append(ChargeBlock("sustainability", account, part, entry.col, value, entry.hire, entry.region))
+    for t in range(len(layout.slots)):
+        share = layout.hours[t] / layout.hours.sum()
+        known = np.flatnonzero(np.isfinite(hires.embodied_kg_per_year))
+        kg = hires.embodied_kg_per_year[known] * share
+        blocks.append(
+            ChargeBlock(
+                "sustainability",
+                "kg_co2e_embodied_per_year",
+                "embodied",
+                hires.col[known, t],
+                kg,
+                known,
+                hires.region[known],
+            )
+        )
+        devices = hires.devices_per_node * share
+        blocks.append(
+            ChargeBlock(
+                "sustainability", "devices", "devices", hires.col[:, t], devices, np.arange(len(devices)), hires.region
+            )
+        )
+    return blocks
+
+
+def sustainability_rows(layout: Layout) -> list[Block]:
+    """Site power and the caps on carbon, water and energy."""
+    hires, blocks = layout.hires, []
+    for r, watts in layout.site_power_w.items():
+        name = f"site power {layout.regions[r]}"
+        relax = layout.elastic(
+            name,
+            f"regions.{layout.regions[r]}.site_power",
+            "sustainability",
+            watts,
+            "W",
+            f"nameplate power of the nodes in {layout.regions[r]}",
+        )
+        builder = RowBuilder()
+        here = np.flatnonzero(hires.region == r)
+        for t in range(len(layout.slots) if hires.timed[here].any() else 1):
+            builder.add(
+                f"{layout.regions[r]}/{layout.slots[t]}",
+                (hires.col[here, t], hires.nameplate_w[here]),
+                (relax, -watts),
+                upper=watts,
+            )
+        blocks += builder.block("sustainability", "site_power", "W", "nameplate power of the nodes at a site", name)
+    carbon = ("kg_co2e_per_year", "kg_co2e_embodied_per_year")[: 2 if layout.include_embodied else 1]
+    return [
+        *blocks,
+        *cap_rows(layout, "sustainability", "carbon", "kg CO2e/yr", *carbon),
+        *cap_rows(layout, "sustainability", "water", "l/yr", "litres_per_year"),
+        *cap_rows(layout, "sustainability", "energy", "kWh/yr", "kwh_per_year"),
+    ]
+
+
 WALL = Wall(
     number=18,
     name="sustainability",
@@ -90,4 +197,6 @@ WALL = Wall(
     in_fleet="Idle and load power of the whole server, energy, carbon by region and hour, water; caps are rows.",
     sources=("MLPerf Inference v4.1 and v5.1 power", "mlsysim 0.3.0"),
     acts=("charge", "rows"),
+    charges=sustainability_charges,
+    rows=sustainability_rows,
 )

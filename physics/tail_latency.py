@@ -12,10 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from physics.layout import Layout, RowBuilder
 from physics.pool_waits import STABLE, mix_waits, row_waits, usable_within, worst_mix_waits
 from physics.pool_waits import UTILISATION_STEP as UTILISATION_STEP
 from physics.queueing import FloatArray, erlang_c, tail_probability, wait_quantile_s, wait_survival
-from physics.wall import Wall
+from physics.shared_rows import closed_rows
+from physics.wall import Block, Wall
 
 _SLO_SERVICES = 5.0  # the plain form's threshold of a wait, in mean service times
 _NORMAL_P99 = 2.326  # standard normal quantile at 99 %
@@ -331,6 +333,68 @@ def token_itl_p99_s(decode_step_s: ArrayLike, chunk_prefill_s: ArrayLike) -> Flo
     return np.asarray(decode_step_s, float) + np.asarray(chunk_prefill_s, float)
 
 
+# ---- in the fleet ----
+
+
+def tail_latency_rows(layout: Layout) -> list[Block]:
+    """Origins are served only by pools that are fast enough for them; a pool's size chooses its band."""
+    builder = RowBuilder()
+    for j in range(len(layout.requests.names)):
+        for r in range(len(layout.regions)):
+            for t in range(len(layout.slots)):
+                add_class_rows(layout, builder, j, r, t)
+    blocks = builder.block(
+        "tail_latency", "class", "requests/s", "origins with little time are served by pools that are fast enough"
+    )
+    return blocks + _bands(layout) + closed_rows(layout, "ttft", "tail_latency")
+
+
+def add_class_rows(layout: Layout, builder: RowBuilder, j: int, r: int, t: int) -> None:
+    """sum of flows of class <= k is at most the load on pools of class <= k, for all but the last class."""
+    w = layout.requests.workload[j]
+    flows, loads, pools = layout.flows, layout.loads, layout.pools
+    flow = np.flatnonzero((flows.request == j) & (flows.region == r) & (flows.slot == t))
+    load = np.flatnonzero((loads.request == j) & (loads.slot == t) & (pools.region[loads.pool] == r))
+    origin_class, pool_class = layout.class_of[w, flows.origin[flow], r], pools.latency_class[loads.pool[load]]
+    for k in range(layout.classes[w, r] - 1):
+        builder.add(
+            f"{layout.workloads[w]}/{layout.requests.names[j]}/{layout.regions[r]}/{k}/{layout.slots[t]}",
+            (flows.col[flow[origin_class <= k]], 1.0),
+            (loads.col[load[pool_class <= k]], -1.0),
+            upper=0.0,
+        )
+
+
+def _bands(layout: Layout) -> list[Block]:
+    bands, counts = layout.bands, layout.counts
+    key = {}
+    for number, (v, t) in enumerate(zip(bands.pool, bands.slot, strict=True)):
+        key.setdefault((int(v), int(t)), []).append(number)
+    size, choice, width = RowBuilder(), RowBuilder(), RowBuilder()
+    for (v, t), members in key.items():
+        slot = "all" if t < 0 else layout.slots[t]
+        label = f"{layout.pool_name(v)}/{slot}"
+        count = counts.col[counts.pool == v, max(t, 0)]
+        size.add(label, (count, 1.0), (bands.count_col[members], -1.0), lower=0.0, upper=0.0)
+        chosen = bands.chosen_col[members]
+        if chosen[0] < 0:
+            continue
+        if len(members) > 1:
+            choice.add(label, (chosen, 1.0), upper=1.0)
+        for b in members:
+            band = f"{label}/{bands.smallest[b]:.0f}-{bands.largest[b]:.0f}"
+            width.add(band, (bands.count_col[b], 1.0), (bands.chosen_col[b], -bands.largest[b]), upper=0.0)
+            if bands.smallest[b] > 1:
+                width.add(
+                    band + "/least", (bands.count_col[b], -1.0), (bands.chosen_col[b], bands.smallest[b]), upper=0.0
+                )
+    return [
+        *size.block("tail_latency", "size", "replicas", "a pool's replicas lie in its size band", linking=True),
+        *choice.block("tail_latency", "one_band", "bands", "a pool has one size band", linking=True),
+        *width.block("tail_latency", "band", "replicas", "a size band holds its sizes only", linking=True),
+    ]
+
+
 WALL = Wall(
     number=7,
     name="tail_latency",
@@ -347,4 +411,5 @@ WALL = Wall(
         "L. Kleinrock, Queueing Systems vol. 1 (1975), eq. 5.63",
     ),
     acts=("gate", "rows"),
+    rows=tail_latency_rows,
 )
