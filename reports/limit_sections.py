@@ -1,0 +1,175 @@
+"""What holds the fleet back: every limit, what binds, what was ruled out, and the way out when nothing fits."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from optimizer.plan import Binding, ConflictMember, Plan, ReadingLine, Rejected, Repair
+from reports.content import Bullets, Paragraph, Section, Table, columns, section
+from reports.fleet_sections import bound
+from reports.summary import effect, moved, quantity
+from reports.words import mass, money, percent, percentile, plain, sentence, spoken, together
+
+_GROUP_SHOWN = 4
+_REJECTED_SHOWN = 12
+
+
+def limits(plan: Plan) -> Section | None:
+    """Every reading that has a limit, tightest first; many of one kind are told by their tightest."""
+    groups: dict[tuple[str, str], list[ReadingLine]] = defaultdict(list)
+    for reading in plan.readings:
+        if reading.limit is not None:
+            groups[reading.wall, reading.name].append(reading)
+    if not groups:
+        return None
+    shown, left = [], 0
+    for group in groups.values():
+        group.sort(key=_relative_slack)
+        shown += group[: _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else len(group)]
+        left += len(group) - _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else 0
+    shown.sort(key=_relative_slack)
+    headings = columns("limit", "where", ">value", ">must be", ">slack", "wall")
+    table = Table(headings, tuple(_limit_row(reading) for reading in shown))
+    more = (
+        Paragraph(f"{left:,} more readings of the same kinds hold with as much slack or more; all are in the JSON.")
+        if left
+        else None
+    )
+    broken = [reading for reading in shown if reading.slack is not None and _relative_slack(reading) < -1e-6]
+    alarm = Paragraph(f"{len(broken)} of these limits do not hold.", "bad") if broken else None
+    return section("limits", "Every limit, tightest first", [table, more, alarm])
+
+
+def _relative_slack(reading: ReadingLine) -> float:
+    return (reading.slack or 0.0) / max(abs(reading.limit or 0.0), 1e-12)
+
+
+def _limit_row(reading: ReadingLine) -> tuple[str, ...]:
+    value, limit, slack = together(reading.unit, [reading.value, reading.limit, reading.slack], digits=4)
+    name = spoken(reading.name) + (f" {percentile(reading.percentile)}" if reading.percentile else "")
+    share = _relative_slack(reading)
+    if abs(share) < 5e-5:
+        room = "none left"
+    elif reading.limit:
+        room = f"{slack} ({percent(share)})"
+    else:
+        room = slack
+    return name, plain(reading.where), value, bound(reading, limit), room, spoken(reading.wall)
+
+
+def binding(plan: Plan) -> Section | None:
+    """What each limit costs, found by moving it and solving again."""
+    if plan.fleet is None:
+        return None
+    if not plan.binding:
+        return section("binding", "What binds", [Paragraph("Not asked for: no limit was moved and solved again.")])
+    resolved = sorted((line for line in plan.binding if line.resolved and not _nothing(line)), key=_gain)
+    other = [line for line in plan.binding if not line.resolved]
+    idle = [line for line in plan.binding if line.resolved and _nothing(line)]
+    headings = columns("if this moves", "money a year", "carbon a year", "wall")
+    parts: list[Paragraph | Table | Bullets | None] = [
+        Paragraph(
+            "Each limit was moved alone and the whole fleet solved again; an interval is what the two gaps leave open."
+        ),
+        Table(headings, tuple(_binding_row(line) for line in resolved)) if resolved else None,
+    ]
+    if other:
+        parts.append(Paragraph("Not resolved (the change is smaller than the gaps can tell apart):"))
+        parts.append(Bullets(tuple(plain(line.change) for line in other)))
+    if idle:
+        parts.append(Paragraph("Moving these changes nothing:"))
+        parts.append(Bullets(tuple(plain(line.change) for line in idle)))
+    return section("binding", "What binds, found by solving again", parts)
+
+
+def _nothing(line: Binding) -> bool:
+    return line.usd_per_year_change == (0.0, 0.0) and line.kg_co2e_per_year_change == (0.0, 0.0)
+
+
+def _gain(line: Binding) -> tuple[float, str]:
+    return sum(line.usd_per_year_change), line.change
+
+
+def _binding_row(line: Binding) -> tuple[str, ...]:
+    carbon = effect(line.kg_co2e_per_year_change, "kg", costs="adds")
+    return plain(line.change), effect(line.usd_per_year_change, "USD"), carbon, spoken(line.wall)
+
+
+def rejected(plan: Plan) -> Section | None:
+    """The strongest ways of running that were ruled out, by which wall and by how much."""
+    if not plan.rejected:
+        return None
+    shown = plan.rejected[:_REJECTED_SHOWN]
+    priced = any(line.usd_per_million_requests is not None for line in shown)
+    many = len({line.workload for line in shown}) > 1
+    rows = tuple(_rejected_row(line, priced, many) for line in shown)
+    headings = columns(
+        "way of running", "ruled out by", "by how much", *([">$ per million requests"] if priced else [])
+    )
+    left = len(plan.rejected) - len(shown)
+    more = Paragraph(f"{left:,} more are in the JSON.") if left else None
+    return section("rejected", "Strongest ways of running that were ruled out", [Table(headings, rows), more])
+
+
+def _rejected_row(line: Rejected, priced: bool, many: bool) -> tuple[str, ...]:
+    what = f"{plain(line.workload)}: {plain(line.what)}" if many else plain(line.what)
+    price = [f"{line.usd_per_million_requests:,.2f}" if line.usd_per_million_requests is not None else "unknown"]
+    return what, spoken(line.wall), _by_how_much(line), *(price if priced else [])
+
+
+def _by_how_much(line: Rejected) -> str:
+    if line.value is None or line.limit is None:
+        return plain(line.says)
+    value, limit = together(line.unit, [line.value, line.limit])
+    words = {"<=": "at most", ">=": "at least", "==": "exactly"}.get(line.sense, line.sense)
+    measured = f"{spoken(line.reading)} {value}, {words} {limit}"
+    return measured if not line.says or value in line.says else f"{measured}: {plain(line.says)}"
+
+
+def conflict(plan: Plan) -> Section | None:
+    """A minimal set of limits that cannot hold together, in plain words."""
+    if not plan.conflict:
+        return None
+    alone = len(plan.conflict) == 1
+    opening = (
+        "This limit alone cannot be met:"
+        if alone
+        else "These limits cannot all hold; without any one of them the others could:"
+    )
+    return section(
+        "conflict", "Why nothing fits", [Paragraph(opening), Bullets(tuple(_member(one) for one in plan.conflict))]
+    )
+
+
+def _member(one: ConflictMember) -> str:
+    value = f" ({quantity(one.value, one.unit)})" if one.value is not None else ""
+    name = f"{plain(one.limit)}{value}"
+    return sentence(f"{name}: {plain(one.says)}") if one.says else name
+
+
+def repairs(plan: Plan) -> Section | None:
+    """For each limit alone, how far it must move; nearest first, those that never help last."""
+    if not plan.repairs:
+        return None
+    helps = sorted((one for one in plan.repairs if one.to is not None), key=lambda one: (not one.verified, moved(one)))
+    never = [one for one in plan.repairs if one.to is None]
+    headings = columns("move this alone", ">from", ">to", ">money a year", ">carbon a year", "checked")
+    parts: list[Paragraph | Table | Bullets] = []
+    if helps:
+        parts.append(Table(headings, tuple(_repair_row(one) for one in helps), None, "Ways out, nearest first"))
+        parts += (
+            [Bullets(tuple(sentence(plain(one.says)) for one in helps if one.says))]
+            if any(one.says for one in helps)
+            else []
+        )
+    if never:
+        parts.append(Paragraph("No change of one of these alone helps:"))
+        parts.append(Bullets(tuple(f"{plain(one.limit)} ({quantity(one.start, one.unit)})" for one in never)))
+    return section("repairs", "What would make it possible", parts)
+
+
+def _repair_row(one: Repair) -> tuple[str, ...]:
+    cost = money(one.usd_per_year) if one.usd_per_year is not None else "unknown"
+    carbon = mass(one.kg_co2e_per_year) if one.kg_co2e_per_year is not None else "unknown"
+    start, to = quantity(one.start, one.unit, one.to), quantity(one.to, one.unit, one.start)
+    return plain(one.limit), start, to, cost, carbon, "verified" if one.verified else "not verified"

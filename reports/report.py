@@ -1,0 +1,48 @@
+"""A plan as a report: the answer first, then its reasons, in the order in which a reader asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from optimizer.plan import Plan
+from reports import fleet_sections, limit_sections, trust_sections
+from reports.content import Content
+from reports.names import Places
+from reports.summary import headline, tone
+
+EXPLAIN_FIRST = ("conflict", "repairs", "binding", "rejected")
+
+
+def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -> Content:
+    """The content of a plan's report; the scenario adds the names of cities and which embodied figures are unknown."""
+    places = Places(scenario)
+    sections = [
+        limit_sections.conflict(plan),
+        limit_sections.repairs(plan),
+        *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
+        limit_sections.rejected(plan),
+        trust_sections.proof(plan),
+        trust_sections.assumptions(plan),
+        trust_sections.verification(plan),
+        trust_sections.lock(plan),
+    ]
+    made = Content(
+        plan.title or plan.scenario,
+        headline(plan, places),
+        tone(plan),
+        tuple(section for section in sections if section is not None),
+    )
+    return made.led_by(first) if first else made
+
+
+def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[Any]:
+    return [
+        fleet_sections.fleet(plan, places),
+        fleet_sections.money(plan),
+        fleet_sections.carbon(plan, scenario),
+        fleet_sections.service(plan),
+        fleet_sections.losses(plan),
+        limit_sections.limits(plan),
+        limit_sections.binding(plan),
+    ]

@@ -1,0 +1,96 @@
+"""Why the answer can be trusted: what it leans on, who checked it, and what produced it."""
+
+from __future__ import annotations
+
+from optimizer.plan import Plan
+from reports.content import Bullets, Paragraph, Section, Table, columns, section
+from reports.words import listed, number, percent, plain, scale
+
+
+def proof(plan: Plan) -> Section | None:
+    """Incumbent, bound and gap as separate facts."""
+    says = []
+    if plan.objective is not None and plan.objective.value is not None:
+        says.append(
+            f"What was made least: {_amount(plan.objective.account, plan.objective.value, plan.objective.unit)}."
+        )
+    if plan.bound is not None and plan.bound.value is not None:
+        says.append(
+            f"Proven: no fleet does better than {_amount(plan.bound.account, plan.bound.value, plan.bound.unit)}."
+        )
+    if plan.gap is not None:
+        says.append(f"Gap between the two: {percent(plan.gap)}.")
+    says.append(f"Why it stopped: {_STOPS.get(plan.stopped_by, plain(plan.stopped_by))}.")
+    return section("proof", "How close to proven", [Bullets(tuple(says))])
+
+
+_STOPS = {
+    "gap": "the gap asked for was reached",
+    "infeasible": "the limits were proven impossible",
+    "no_candidate": "no way of running passed the physical limits",
+    "time_limit": "the time limit was reached",
+    "interrupt": "it was interrupted",
+}
+
+
+def _amount(account: str, value: float, unit: str) -> str:
+    return f"{scale(unit, value).write(value, 6)} ({plain(account).replace('_', ' ')})"
+
+
+def assumptions(plan: Plan) -> Section | None:
+    """Declared figures with their sources; confidence from A (measured) to C (estimated)."""
+    if not plan.assumptions:
+        return None
+    rows = tuple((one.name, one.value, one.source, one.confidence) for one in plan.assumptions)
+    table = Table(columns("assumption", "value", "source", "confidence"), rows)
+    changed = None
+    if plan.lock.overridden:
+        changed = Paragraph(
+            f"Your own figures replace the catalog's for {listed(map(plain, plan.lock.overridden))}.", "warn"
+        )
+    return section("assumptions", "What the answer leans on", [table, changed])
+
+
+def verification(plan: Plan) -> Section | None:
+    """What the independent check found."""
+    if plan.verification is None:
+        if plan.fleet is None:
+            return None
+        return section("verification", "Verification", [Paragraph("This plan was not checked.", "bad")])
+    checks = plan.verification.checks
+    if plan.verification.passed:
+        words = f"Checked outside the program that made it, each node and region loss acted out: {checks:,} checks, all hold."
+        return section("verification", "Verification", [Paragraph(words, "good")])
+    failures = Bullets(tuple(plan.verification.failures))
+    return section("verification", "Verification", [Paragraph(f"Of {checks:,} checks these fail:", "bad"), failures])
+
+
+def lock(plan: Plan) -> Section | None:
+    """What produced the answer and how long it took."""
+    lock = plan.lock
+    says = [
+        f"argosy {lock.argosy}, HiGHS {lock.highs}, Python {lock.python}",
+        f"scenario {lock.scenario_sha256[:16]}, catalog {lock.catalog_sha256[:16]} (sha256, first 16 digits)",
+        f"seed {lock.seed}, threads {lock.threads}, gap asked for {percent(lock.gap)}",
+    ]
+    parts: list[Paragraph | Bullets] = [Bullets(tuple(says))]
+    if plan.sizes is not None:
+        size = plan.sizes
+        seconds = [
+            f"{number(value, 2)} s {what}"
+            for what, value in (
+                ("to price", size.price_s),
+                ("to build", size.build_s),
+                ("to solve", size.solve_s),
+                ("to verify", size.verify_s),
+                ("to explain", size.explain_s),
+            )
+            if value
+        ]
+        parts.append(
+            Paragraph(
+                f"{size.candidates_priced:,} ways of running priced, {size.candidates_kept:,} kept; "
+                f"{size.columns:,} columns, {size.rows:,} rows, {size.nonzeros:,} entries. Processor time: {listed(seconds) or 'not measured'}."
+            )
+        )
+    return section("lock", "What produced it", parts)
