@@ -246,16 +246,10 @@ def _prefill_s(model: Any, runs: Runs, prompt: Column, cached: Column) -> Column
     rate = runs.tensor_parallel * runs.peak_flop_per_s * runs.prefill_compute
     message = prompt * model.hidden
     width_bytes = runs.activation_bytes_per_element
-    with np.errstate(divide="ignore", invalid="ignore"):
-        once = communication.allreduce_s(1.0, runs.tensor_parallel, _group_bytes_per_s(runs, runs.tensor_parallel))
-        hop = (runs.pipeline_parallel - 1.0) / _group_bytes_per_s(runs, runs.devices)
-    per_element = communication.SERVING_ALLREDUCES_PER_LAYER * model.layers * _alone(once) + _alone(hop)
+    once = communication.allreduce_s(1.0, runs.tensor_parallel, _group_bytes_per_s(runs, runs.tensor_parallel))
+    hops = (runs.pipeline_parallel - 1.0) / _group_bytes_per_s(runs, runs.devices)
+    per_element = communication.SERVING_ALLREDUCES_PER_LAYER * model.layers * once + hops
     return flop / rate[:, None] + message * (per_element * width_bytes)[:, None]
-
-
-def _alone(seconds: Column) -> Column:
-    """0 where a device that talks to nobody meets a missing wire (0 x infinity)."""
-    return np.nan_to_num(seconds, nan=0.0, posinf=np.inf)
 
 
 def _decode(model: Any, runs: Runs, context: Column) -> tuple[Column, Column, Column]:
@@ -275,13 +269,11 @@ def _decode(model: Any, runs: Runs, context: Column) -> tuple[Column, Column, Co
     memory_s = read_bytes / (runs.hbm_bytes_per_s * runs.decode_bandwidth)[:, None]
     compute_s = (micro / (devices * runs.peak_flop_per_s * runs.decode_compute))[:, None] * flop_per_token
     message = micro * model.hidden * runs.activation_bytes_per_element
-    with np.errstate(divide="ignore", invalid="ignore"):
-        meet = communication.allreduce_s(message, ranks, _group_bytes_per_s(runs, ranks), runs.allreduce_latency_s)
-        hop = communication.hop_s(message, _group_bytes_per_s(runs, devices), runs.allreduce_latency_s)
-        hops = (stages - 1.0) * hop
+    meet = communication.allreduce_s(message, ranks, _group_bytes_per_s(runs, ranks), runs.allreduce_latency_s)
+    hop = communication.hop_s(message, _group_bytes_per_s(runs, devices), runs.allreduce_latency_s)
     overhead = stages * serving.decode_step_s(
-        0.0, 0.0, model.layers / stages, runs.layer_overhead_s, _alone(meet), runs.step_overhead_s / stages
-    ) + _alone(hops)
+        0.0, 0.0, model.layers / stages, runs.layer_overhead_s, meet, runs.step_overhead_s / stages
+    ) + (stages - 1.0) * hop
     step = stages[:, None] * np.maximum(memory_s, compute_s) + overhead[:, None]
     fraction = read_bytes * (stages / runs.hbm_bytes_per_s)[:, None] / step
     return step, flop_per_token, fraction

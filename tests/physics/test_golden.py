@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.physics.plain_answers import ANSWERS
 
 HERE = Path(__file__).parent
 ENTRIES = json.loads((HERE / "golden_walls.json").read_text(encoding="utf-8"))["entries"]
@@ -17,17 +18,6 @@ UNUSED = {
     "offload_spill_bytes", "offload_effective_bw", "prompt_cache_hit_ratio", "prefill_chunks", "prefill_chunk_time",
     "decode_stall_bound",
 }  # fmt: skip
-
-
-def _answers() -> dict[str, Any]:
-    spec = importlib.util.spec_from_file_location("plain_answers", HERE / "plain_answers.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ANSWERS
-
-
-ANSWERS = _answers()
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["name"])
