@@ -31,7 +31,7 @@ def test_no_prompt_is_all_decode() -> None:
 
 
 def test_acted_out() -> None:
-    """Step by step: 32 slots, each new request's prefill stops all for one t_pre; the mean gap between tokens is ITL."""
+    """Step by step: 32 slots, each prefill stops all for one t_pre; the mean gap between tokens is ITL."""
     batch, steps, decode, prefill = 32, 100, 0.020, 0.030
     left, clock, gaps = [1 + k * steps // batch for k in range(batch)], 0.0, []
     last: list[float | None] = [None] * batch
