@@ -69,7 +69,9 @@ class Waits:
         queue = self.prefill_residual_s / (1.0 - busy)
         waiting = erlang_c(self.servers, utilisation * self.servers)
         at_once = (1.0 - busy) * _beyond_step(left, self.step_s) + busy * _beyond_one(left, queue, self.step_s)
-        queued = (1.0 - busy) * _beyond_one(left, slot, self.step_s) + busy * _beyond_two(left, slot, queue, self.step_s)
+        queued = (1.0 - busy) * _beyond_one(left, slot, self.step_s) + busy * _beyond_two(
+            left, slot, queue, self.step_s
+        )
         return (1.0 - waiting) * at_once + waiting * queued
 
 

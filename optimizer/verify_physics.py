@@ -163,7 +163,9 @@ def running(model: Any, accelerator: Any, efficiency: Any, way: Way, shape: Any)
     step, read = _step(model, accelerator, efficiency, way, context)
     holding = steps * step + way.batch * occupancy
     pages = math.ceil((cached + prompt + output) / PAGE)
-    flop = way.batch * (steps * _decode_flop(model, context) + (_prefill_flop(model, prompt, cached) if prompt else 0.0))
+    flop = way.batch * (
+        steps * _decode_flop(model, context) + (_prefill_flop(model, prompt, cached) if prompt else 0.0)
+    )
     peak = (native_rate(accelerator, way.precision) or 0.0) * way.devices
     return Running(
         decode_steps=steps,

@@ -36,11 +36,12 @@ class Way:
 
 @dataclass(frozen=True)
 class PoolKey:
-    """Replicas of one way in one region and offer; they share one queue."""
+    """Replicas of one way in one region and offer that serve the same origins; they share one queue."""
 
     region: str
     offer: str
     way: Way
+    serves: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"{self.way} in {self.offer}, {self.region}"
