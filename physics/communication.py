@@ -185,7 +185,7 @@ def sustained_bytes_per_s(bytes_per_s: Any, efficiency: Any) -> Any:
         bytes_per_s: link or fabric, 0 where there is none [byte/s].
         efficiency: fitted share, in (0, 1].
 
-    A missing wire is ruled out by wall 10; 1 byte/s keeps its prices absurd and finite. Number: NVLink 4 at a fitted 60 %.
+    A missing wire is ruled out by wall 10; 1 byte/s keeps its prices absurd and finite. Number: NVLink 4 at 60 %.
 
     >>> sustained_bytes_per_s(450e9, 0.6).item(), sustained_bytes_per_s(0.0, 0.6).item()
     (270000000000.0, 1.0)
