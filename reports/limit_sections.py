@@ -6,7 +6,7 @@ from collections import defaultdict
 
 from optimizer.plan import Binding, ConflictMember, Plan, ReadingLine, Rejected, Repair
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
-from reports.fleet_sections import bound
+from reports.service_sections import bound
 from reports.summary import effect, moved, quantity
 from reports.words import mass, money, percent, percentile, plain, sentence, spoken, together
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optimizer.plan import Plan
-from reports import fleet_sections, limit_sections, trust_sections
+from reports import fleet_sections, limit_sections, service_sections, trust_sections
 from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
@@ -41,8 +41,8 @@ def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[An
         fleet_sections.fleet(plan, places),
         fleet_sections.money(plan),
         fleet_sections.carbon(plan, scenario),
-        fleet_sections.service(plan),
-        fleet_sections.losses(plan),
+        service_sections.service(plan),
+        service_sections.losses(plan),
         limit_sections.limits(plan),
         limit_sections.binding(plan),
     ]

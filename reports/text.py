@@ -50,7 +50,13 @@ def _width(stream: TextIO) -> int:
 
 
 def show(content: Content, out: Console) -> None:
-    """Print the report; its first line is the answer."""
+    """Print the report; its first line is the answer. Lines do not end in blanks."""
+    with out.capture() as captured:
+        _lay_out(content, out)
+    out.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def _lay_out(content: Content, out: Console) -> None:
     out.print(Text(content.headline, style=f"bold {_STYLES[content.tone]}".strip()))
     out.print()
     out.print(Text(content.title, style="dim"))
@@ -119,7 +125,7 @@ def _stays_whole(part: Table, place: int) -> bool:
 def _least(part: Table, place: int) -> int:
     """The narrowest that a column can be without breaking a word of up to 20 letters."""
     cells = [*_cells(part, place), part.columns[place].title]
-    if _stays_whole(part, place):
+    if _stays_whole(part, place) or part.columns[place].spare:
         return max(cell_len(cell) for cell in cells[:-1] or [""])
     return max((min(20, cell_len(word)) for cell in cells for word in cell.split()), default=1)
 

@@ -59,7 +59,7 @@ def verification(plan: Plan) -> Section | None:
         return section("verification", "Verification", [Paragraph("This plan was not checked.", "bad")])
     checks = plan.verification.checks
     if plan.verification.passed:
-        words = f"Checked outside the program that made it, each node and region loss acted out: {checks:,} checks, all hold."
+        words = f"Checked apart from the program that made it, every loss acted out: {checks:,} checks, all hold."
         return section("verification", "Verification", [Paragraph(words, "good")])
     failures = Bullets(tuple(plan.verification.failures))
     return section("verification", "Verification", [Paragraph(f"Of {checks:,} checks these fail:", "bad"), failures])
@@ -87,10 +87,7 @@ def lock(plan: Plan) -> Section | None:
             )
             if value
         ]
-        parts.append(
-            Paragraph(
-                f"{size.candidates_priced:,} ways of running priced, {size.candidates_kept:,} kept; "
-                f"{size.columns:,} columns, {size.rows:,} rows, {size.nonzeros:,} entries. Processor time: {listed(seconds) or 'not measured'}."
-            )
-        )
+        ways = f"{size.candidates_priced:,} ways of running priced, {size.candidates_kept:,} kept"
+        program = f"{size.columns:,} columns, {size.rows:,} rows, {size.nonzeros:,} entries"
+        parts.append(Paragraph(f"{ways}; {program}. Processor time: {listed(seconds) or 'not measured'}."))
     return section("lock", "What produced it", parts)

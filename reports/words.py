@@ -112,6 +112,8 @@ def scale(unit: str, size: float) -> Scale:
     base, after = unit.strip(), ""
     if base.lower() in _RATES:
         return Scale(1, "/s")
+    if base.startswith(("share of", "of its", "of the")):
+        return Scale(0.01, " %")
     for ending in _YEARS:
         if base.lower().endswith(ending):
             base, after = base[: -len(ending)], "/yr"

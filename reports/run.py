@@ -1,0 +1,184 @@
+"""What the commands do, apart from their flags: solve, check and print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reports.problems import INTERNAL, wrong_flag
+
+if TYPE_CHECKING:
+    from optimizer.plan import Assumption, Plan
+    from reports.content import Content
+    from scenarios import Scenario
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How to solve and how to show, as written on the command line."""
+
+    as_json: bool = False
+    as_markdown: bool = False
+    output: str = ""
+    binding: bool = True
+    curves: bool = False
+    time_limit: str = ""
+    gap: str = ""
+    threads: int | None = None
+    seed: int | None = None
+    solver: str = "highs"
+    solver_log: str = ""
+    write_model: str = ""
+    quiet: bool = False
+
+    def __post_init__(self) -> None:
+        if self.as_json and self.as_markdown:
+            raise wrong_flag("--markdown", "cannot go with --json", "choose one")
+        if self.curves and not self.binding:
+            raise wrong_flag("--curves", "cannot go with --no-binding", "choose one")
+        if self.threads is not None and self.threads < 1:
+            raise wrong_flag("--threads", f"{self.threads} is not a number of threads", "1 or more")
+        if self.seed is not None and not 0 <= self.seed < 2**31:
+            raise wrong_flag("--seed", f"{self.seed} is not a seed", "0 to 2147483647")
+        for flag, name in (
+            ("--output", self.output),
+            ("--solver-log", self.solver_log),
+            ("--write-model", self.write_model),
+        ):
+            _writable(flag, name)
+        if self.write_model and Path(self.write_model).suffix.lower() not in (".lp", ".mps"):
+            raise wrong_flag("--write-model", f"{self.write_model}: what kind of file?", "end its name in .lp or .mps")
+
+
+def _writable(flag: str, name: str) -> None:
+    """Refuse before an hour of solving, not after it."""
+    if not name:
+        return
+    path = Path(name)
+    if path.is_dir():
+        raise wrong_flag(flag, f"{name} is a folder", "name a file")
+    if not path.absolute().parent.is_dir():
+        raise wrong_flag(flag, f"there is no folder {path.parent}", "make it first")
+
+
+def amount(flag: str, text: str, kind: str) -> float | None:
+    """A flag's quantity in people's units; None when the flag is absent."""
+    if not text:
+        return None
+    from scenarios import units
+
+    try:
+        return {"time": units.parse_time, "fraction": units.parse_fraction}[kind](text)
+    except ValueError as error:
+        raise wrong_flag(flag, getattr(error, "message", str(error)), getattr(error, "hint", "")) from None
+
+
+def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: Sequence[Assumption] = ()) -> int:
+    """Solve a scenario, print the report, write what was asked for; the exit code."""
+    import optimizer
+    from reports.progress import Watch
+
+    time_limit = amount("--time-limit", asked.time_limit, "time")
+    if time_limit == 0:
+        raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
+    gap = amount("--gap", asked.gap, "fraction")
+    with Watch(asked.quiet) as watch:
+        plan = optimizer.solve(
+            scenario,
+            binding=asked.binding,
+            curves=asked.curves,
+            progress=watch,
+            time_limit=time_limit,
+            gap=gap,
+            threads=asked.threads,
+            seed=asked.seed,
+            solver=asked.solver,
+            solver_log=asked.solver_log or None,
+            write_model=asked.write_model or None,
+        )
+    if extra:
+        plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
+    if asked.output:
+        _write(asked.output, plan)
+    show(plan, scenario, asked, first)
+    return plan.exit_code
+
+
+def _write(name: str, plan: Plan) -> None:
+    try:
+        Path(name).write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise wrong_flag("--output", f"{name} cannot be written: {error.strerror or error}") from None
+
+
+def show(plan: Plan, scenario: Scenario, asked: Asked, first: Sequence[str] = ()) -> None:
+    """Print a plan as asked."""
+    if asked.as_json:
+        print(plan.model_dump_json(indent=2))
+        return
+    from reports.report import report
+
+    put(report(plan, scenario, first), asked.as_markdown)
+
+
+def put(content: Content, as_markdown: bool = False) -> None:
+    """Print a report, as Markdown or for the terminal."""
+    if as_markdown:
+        from reports.markdown import markdown
+
+        sys.stdout.write(markdown(content))
+        return
+    from reports.text import console, show
+
+    show(content, console())
+
+
+def check(scenario: Scenario, plan_file: str, as_json: bool) -> int:
+    """Check a written plan against a scenario, by plain arithmetic; the exit code."""
+    from optimizer.verify import verify
+
+    from reports.words import count, plain
+
+    plan = read_plan(plan_file)
+    if plan.lock.scenario_sha256 != scenario.digest:
+        print(
+            "note: the plan was made for another version of this scenario; it is checked against this one",
+            file=sys.stderr,
+        )
+    if plan.fleet is None:
+        raise wrong_flag(
+            "PLAN", f"{plan_file} holds no fleet (its status is {plan.status})", "there is nothing to check"
+        )
+    found = verify(scenario, plan)
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    elif found.passed:
+        print(f"The plan holds: {count(found.checks, 'check')}, each loss acted out, none fails.")
+    else:
+        print(f"The plan does not hold: {len(found.failures):,} of {count(found.checks, 'check')} fail.")
+        for failure in found.failures:
+            print(f"  - {plain(failure)}")
+    return 0 if found.passed else INTERNAL
+
+
+def read_plan(name: str) -> Plan:
+    """A plan from its JSON file."""
+    from pydantic import ValidationError
+
+    from optimizer.plan import Plan
+
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise wrong_flag("PLAN", f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    try:
+        return Plan.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise wrong_flag(
+            "PLAN", f"{name} is not a plan: {where}: {first['msg']}", "`argosy solve SCENARIO --output FILE` writes one"
+        ) from None
