@@ -1,4 +1,4 @@
-"""The table of contents: 22 walls in canonical order, each a file with sourced equations and a test of its own."""
+"""The table of contents: 22 walls in canonical order, then any of ours, each a file with sourced equations and a test of its own."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ ACTING = {
 
 
 def test_the_22_in_order() -> None:
-    assert tuple(w.name for w in WALLS) == ORDER
-    assert [w.number for w in WALLS] == list(range(1, 23))
-    assert {w.name for w in WALLS if w.acts} == ACTING
+    assert tuple(w.name for w in WALLS)[:22] == ORDER
+    assert [w.number for w in WALLS] == list(range(1, len(WALLS) + 1))
+    assert {w.name for w in WALLS[:22] if w.acts} == ACTING
 
 
 @pytest.mark.parametrize("number", range(1, 23))
@@ -44,7 +44,7 @@ def test_unknown_wall_lists_all() -> None:
         wall("great")
 
 
-@pytest.mark.parametrize("name", ORDER)
+@pytest.mark.parametrize("name", [w.name for w in WALLS])
 def test_a_wall_is_a_file_of_sourced_equations(name: str) -> None:
     module = importlib.import_module(f"physics.{name}")
     found = module.WALL

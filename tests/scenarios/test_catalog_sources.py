@@ -51,7 +51,7 @@ def test_every_number_is_sourced(file: Path) -> None:
 
 
 def test_no_registry_host_and_no_machine_path() -> None:
-    hosts = r"\bpypi\.|pythonhosted|npmjs|crates\.io|anaconda\.(org|com)|proxy\.golang"
+    hosts = r"\bpypi\.|python[h]osted|npmjs|crates\.io|anaconda\.(org|com)|proxy\.golang"
     forbidden = re.compile(hosts + r"|(^|[\s\"'(])/(work|home|root|tmp|usr)/")
     for file in FILES:
         assert not forbidden.search(file.read_text(encoding="utf-8")), file
