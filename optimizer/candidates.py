@@ -19,7 +19,7 @@ LARGEST_BATCH = 256
 LARGEST_REPLICA = 64
 DEGREES = (1, 2, 4, 8, 16, 32, 64)
 STAGES = (1, 2, 4)
-BATCH_GRID = np.unique(np.round(1.04 ** np.arange(0, 180)).astype(int))
+BATCH_GRID = np.unique(np.round(1.06 ** np.arange(0, 120)).astype(int))
 BATCH_GRID = BATCH_GRID[BATCH_GRID <= LARGEST_BATCH]
 
 

@@ -66,6 +66,8 @@ class Options:
     threads: int = 1
     seed: int = 0
     log_file: str = ""
+    most_nodes: int | None = None
+    """Nodes of the search tree at which to stop: unlike time, the same on every machine."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,7 @@ def row_scales(problem: Problem) -> np.ndarray:
 class _QuietHighs(highspy.Highs):
     """HiGHS 1.16 prints a banner while callbacks are switched on in its constructor; standard output is ours."""
 
-    def enableCallbacks(self) -> None:  # noqa: N802 (the name is highspy's)
+    def enableCallbacks(self) -> None:
         self.setOptionValue("output_flag", False)
         super().enableCallbacks()
 
@@ -154,27 +156,17 @@ class Solver:
         self._set("mip_abs_gap", 0.0 if options.gap > 0 else 1e-9)
         self._set("mip_feasibility_tolerance", 1e-9)
         self._set("primal_feasibility_tolerance", 1e-9)
+        if options.most_nodes is not None:
+            self._set("mip_max_nodes", options.most_nodes)
+        # On fleets the neighbourhood searches and restarts cost more than they find (benchmarks/capstone.py).
+        for name in ("mip_heuristic_run_rins", "mip_heuristic_run_rens", "mip_allow_restart"):
+            self._set(name, False)
         scaled = np.abs(self.problem.value) * self._scale[self.problem.row]
         tiny = scaled[self.problem.integer[self.problem.col]] <= TINY_INTEGER_COEFFICIENT
         self._set("presolve", "off" if tiny.any() else "on")
 
     def _pass(self) -> None:
-        problem = self.problem
-        order = np.lexsort((problem.row, problem.col))
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = problem.columns, problem.rows
-        lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, self._lower, self._upper
-        lp.row_lower_ = self._row_lower * self._scale
-        lp.row_upper_ = self._row_upper * self._scale
-        lp.offset_ = problem.offset
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_ = np.searchsorted(problem.col[order], np.arange(problem.columns + 1)).astype(np.int32)
-        lp.a_matrix_.index_ = problem.row[order].astype(np.int32)
-        lp.a_matrix_.value_ = problem.value[order] * self._scale[problem.row[order]]
-        if problem.integer.any():
-            kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
-            lp.integrality_ = [kinds[i] for i in problem.integer.astype(int)]
-        if self._highs.passModel(lp) == highspy.HighsStatus.kError:
+        if self._highs.passModel(_highs_model(self.problem, self._scale)) == highspy.HighsStatus.kError:
             raise SolverError("HiGHS refused the model")
 
     def move_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
@@ -188,7 +180,8 @@ class Solver:
         rows = np.asarray(rows, dtype=np.int32)
         self._row_lower[rows], self._row_upper[rows] = lower, upper
         scale = self._scale[rows]
-        self._highs.changeRowsBounds(len(rows), rows, self._row_lower[rows] * scale, self._row_upper[rows] * scale)
+        for row, low, high in zip(rows, self._row_lower[rows] * scale, self._row_upper[rows] * scale, strict=True):
+            self._highs.changeRowBounds(int(row), float(low), float(high))  # the form for many is not in every version
 
     def solve(
         self,
@@ -257,7 +250,7 @@ class Solver:
         if status == known.kModelEmpty:
             x = np.clip(np.zeros(self.problem.columns), self._lower, self._upper)
             return Answer("gap", x, self.problem.offset, self.problem.offset, seconds)
-        if status not in (known.kOptimal, known.kTimeLimit, known.kInterrupt):
+        if status not in (known.kOptimal, known.kTimeLimit, known.kInterrupt, known.kSolutionLimit):
             raise SolverError(f"HiGHS stopped with status {highs.modelStatusToString(status)}")
         info = highs.getInfo()
         x, objective = None, None
@@ -290,6 +283,40 @@ class Solver:
         size = np.maximum(np.bincount(problem.row, np.abs(term), minlength=problem.rows), 1.0 / self._scale)
         bad = (activity < self._row_lower - ROW_TOLERANCE * size) | (activity > self._row_upper + ROW_TOLERANCE * size)
         return np.flatnonzero(bad)
+
+
+def _highs_model(problem: Problem, scale: np.ndarray) -> highspy.HighsLp:
+    """The arrays as HiGHS takes them, rows times `scale`."""
+    order = np.lexsort((problem.row, problem.col))
+    lp = highspy.HighsLp()
+    lp.num_col_, lp.num_row_ = problem.columns, problem.rows
+    lp.col_cost_, lp.col_lower_, lp.col_upper_ = problem.cost, problem.lower, problem.upper
+    lp.row_lower_, lp.row_upper_ = problem.row_lower * scale, problem.row_upper * scale
+    lp.offset_ = problem.offset
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = np.searchsorted(problem.col[order], np.arange(problem.columns + 1)).astype(np.int32)
+    lp.a_matrix_.index_ = problem.row[order].astype(np.int32)
+    lp.a_matrix_.value_ = problem.value[order] * scale[problem.row[order]]
+    if problem.integer.any():
+        kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
+        lp.integrality_ = [kinds[i] for i in problem.integer.astype(int)]
+    return lp
+
+
+def write_model(problem: Problem, path: Path, columns: list[str], rows: list[str]) -> None:
+    """Write an .lp or .mps file with names (characters that such files do not take become ``_``)."""
+    if path.suffix not in (".lp", ".mps"):
+        raise SolverError(f"cannot write a model to {path.name}: the file must end in .lp or .mps")
+    lp = _highs_model(problem, np.ones(problem.rows))
+    lp.col_names_ = [f"c{k}_{_plain(name)}" for k, name in enumerate(columns)]
+    lp.row_names_ = [f"r{k}_{_plain(name)}" for k, name in enumerate(rows)]
+    highs = _QuietHighs()
+    if highs.passModel(lp) == highspy.HighsStatus.kError or highs.writeModel(str(path)) == highspy.HighsStatus.kError:
+        raise SolverError(f"cannot write the model to {path}")
+
+
+def _plain(name: str) -> str:
+    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in name)[:180]
 
 
 def read_model(path: str | Path) -> Problem:

@@ -81,7 +81,7 @@ def offers(scenario: Scenario) -> Offers:
         for name in scenario.accelerators:
             quota = _quota(scenario, region_id, name)
             accelerator = scenario.catalog.accelerators[name]
-            if not isinstance(quota, str) and quota <= 0 or quota == "unknown":
+            if (not isinstance(quota, str) and quota <= 0) or quota == "unknown":
                 says = "its quota is unknown, so none is bought" if quota == "unknown" else "its quota is 0"
                 _reject(found, f"{name} in {region_id}", "quota", 0.0 if quota == 0 else None, "devices", says)
                 continue
@@ -90,6 +90,8 @@ def offers(scenario: Scenario) -> Offers:
             _rented(scenario, found, region, accelerator, limit)
     if scenario.limits.include_embodied:
         _drop_unknown_embodied(found)
+    if len(scenario.slots) == 1:
+        _drop_dearer_twins(scenario, found)
     return found
 
 
@@ -119,7 +121,7 @@ def _reject(
 def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator, quota: float) -> None:
     owned = scenario.procurement.owned
     if owned is None or (owned.accelerators is not None and accelerator.name not in owned.accelerators):
-        return
+        return None
     what = f"owned {accelerator.name} in {region.id}"
     price = owned.prices.get(accelerator.name, accelerator.purchase_usd)
     if price is None:
@@ -303,3 +305,32 @@ def _drop_unknown_embodied(found: Offers) -> None:
             "its embodied carbon is unknown and the carbon limit includes it",
             "sustainability",
         )
+
+
+def _drop_dearer_twins(scenario: Scenario, found: Offers) -> None:
+    """With one slot, nodes run all year: of two ways to have the same node in the same region the dearer one goes.
+
+    Safe: supply, power, carbon and what a loss takes are the same, and the cheaper one under full load costs no more
+    than the dearer one idle. Availability differs on spot, so spot is left alone.
+    """
+    def bill(hire: Hire, busy: bool) -> float:
+        watts = hire.idle_w + (hire.load_w if busy else 0.0)
+        place = scenario.region(hire.region)
+        energy = watts / 1e3 * HOURS_PER_YEAR * place.pue * (place.electricity_usd_per_kwh or 0.0)
+        return hire.usd_per_device_year() * hire.devices + (energy if hire.pays_energy else 0.0)
+
+    for dear in [hire for hire in found.hires if hire.procurement != "spot"]:
+        for cheap in found.hires:
+            alike = (cheap.region, cheap.accelerator.name, cheap.devices) == (dear.region, dear.accelerator.name, dear.devices)
+            if alike and cheap is not dear and cheap.procurement != "spot" and bill(cheap, True) < bill(dear, False):
+                found.hires.remove(dear)
+                says = (
+                    f"${bill(dear, False) / 1e3:,.0f}k a node and year, idle; the same node {_plainly(cheap)} costs "
+                    f"${bill(cheap, True) / 1e3:,.0f}k under full load"
+                )
+                _reject(found, f"{dear.offer} {_plainly(dear)} in {dear.region}", "price", bill(cheap, True), "USD/yr", says)
+                break
+
+
+def _plainly(hire: Hire) -> str:
+    return hire.procurement.replace("_", " ")

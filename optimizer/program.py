@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -96,6 +97,10 @@ class Program:
                     key = (block.account, block.part, hire, region)
                     found[key] = found.get(key, 0.0) + amount
         return [(*key, value) for key, value in found.items()]
+
+    def write(self, path: Path) -> None:
+        """Write the program as an .lp or .mps file, with its names."""
+        milp.write_model(self.problem, path, self.column_names, self.row_names)
 
     def to_pyomo(self) -> ConcreteModel:
         """The same program as a Pyomo model: one named block per wall, columns in `model.x`."""

@@ -364,12 +364,14 @@ class RowBuilder:
 
 
 def merged(row: np.ndarray, col: np.ndarray, value: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Triplets in row order with equal spots summed and zeros left out."""
+    """Triplets in row order with equal spots summed, zeros and cancelled terms left out."""
     order = np.lexsort((col, row))
     row, col, value = row[order], col[order], value[order]
     if row.size:
         first = np.concatenate(([True], (row[1:] != row[:-1]) | (col[1:] != col[:-1])))
         start = np.flatnonzero(first)
+        size = np.add.reduceat(np.abs(value), start)
         row, col, value = row[start], col[start], np.add.reduceat(value, start)
-    keep = value != 0
-    return row[keep], col[keep], value[keep]
+        keep = np.abs(value) > 1e-12 * size  # what is left of terms that cancel is rounding, not a coefficient
+        row, col, value = row[keep], col[keep], value[keep]
+    return row, col, value

@@ -162,6 +162,9 @@ def _left_on_offer(layout, link, label, w, t, hit, capacity) -> dict[int, int]:
             )
             full, after = bands.utilisation[own] * unit, bands.utilisation_after_loss[own] * unit
             survives = after > 0
+            at_most = (full - after) * bands.largest[own] + after * lost
+            if (at_most[survives] <= lost * unit * (1 + 1e-12)).all():
+                continue  # the row above says at least as much
             link.add(
                 f"{label}/{k}/{layout.pool_name(int(v))}/smaller",
                 (left[k], 1.0),

@@ -1,0 +1,35 @@
+"""What to choose: candidates, the program, its solution, its independent check and its reasons.
+
+    import optimizer, scenarios
+    plan = optimizer.solve(scenarios.load("capstone"))
+
+The only folder that knows HiGHS and Pyomo.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optimizer.milp import Progress, SolverError
+    from optimizer.plan import Plan
+    from optimizer.solve import VerificationError, solve
+
+# Loaded on first use: NumPy and HiGHS are not needed to print a help text.
+_HOMES = {
+    "Plan": "optimizer.plan",
+    "Progress": "optimizer.milp",
+    "SolverError": "optimizer.milp",
+    "VerificationError": "optimizer.solve",
+    "solve": "optimizer.solve",
+}
+__all__ = ["Plan", "Progress", "SolverError", "VerificationError", "solve"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        value = getattr(importlib.import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,183 @@
+"""Why not cheaper, and why not at all: limits priced by solving again, conflicts, and what was ruled out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from optimizer import milp
+from optimizer.answer import Answer
+from optimizer.moves import fraction, latency_limits, moved, relaxed_value
+from optimizer.plan import Binding, Plan, Rejected
+from optimizer.program import Program, build
+from optimizer.tables import Question, ask
+from optimizer.words import amount
+from physics.layout import Elastic
+from scenarios.schema import Scenario
+
+Watch = Callable[[milp.Progress], None]
+NEVER_RELAXED = ("residency", "precisions")
+MOST_REJECTED = 12
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A program with its live solver and the answer that it gave."""
+
+    program: Program
+    solver: milp.Solver
+    found: milp.Answer
+
+
+def bindings(
+    scenario: Scenario, plan: Plan, solved: Solved, factors: Iterable[float], progress: Watch | None
+) -> list[Binding]:
+    """Relax each limit alone, solve again, and say what changes."""
+    done = []
+    for factor in factors:
+        for limit in solved.program.limits().values():
+            if limit.name.split()[0] in (*NEVER_RELAXED, "itl", "ttft"):
+                continue
+            by = fraction(limit, factor, _node_devices(solved.program, limit))
+            done.append(_by_column(plan, solved, limit, by, progress))
+        for limit in latency_limits(scenario):
+            done.append(_by_pricing(scenario, plan, solved, limit, factor, progress))
+    return sorted(done, key=lambda b: (b.relaxation, b.usd_per_year_change[1], b.limit))
+
+
+def _node_devices(program: Program, limit: Elastic) -> float:
+    """Devices of the smallest node that a quota speaks of."""
+    words, hires, layout = limit.name.split(), program.layout.hires, program.layout
+    if words[0] != "quota":
+        return 0.0
+    region = layout.regions.index(words[2])
+    here = [
+        hires.devices_per_node[h]
+        for h, name in enumerate(hires.accelerator)
+        if name == words[1] and hires.region[h] == region
+    ]
+    return float(min(here, default=1.0))
+
+
+def _by_column(plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None) -> Binding:
+    """Relax a limit that has a column in the program, on the live model."""
+    began, column = time.process_time(), np.array([limit.col])
+    solved.solver.move_columns(column, np.array([by]), np.array([by]))
+    try:
+        found = solved.solver.solve(progress, stage=f"relax {limit.name}", start=_start(solved, limit, by))
+    finally:
+        solved.solver.move_columns(column, np.zeros(1), np.zeros(1))
+    to = relaxed_value(limit, by)
+    return _binding(plan, solved, solved.program, limit, by, to, found, time.process_time() - began)
+
+
+def _start(solved: Solved, limit: Elastic, by: float) -> np.ndarray | None:
+    """The old point holds under every relaxed limit but demand, whose flows must add up to less."""
+    if solved.found.x is None or limit.name.startswith("demand"):
+        return None
+    start = solved.found.x.copy()
+    start[limit.col] = by
+    return start
+
+
+def _by_pricing(
+    scenario: Scenario, plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None
+) -> Binding:
+    """Relax a latency limit: candidates are priced and gated anew."""
+    began = time.process_time()
+    program = build(ask(moved(scenario, limit, by).scenario))
+    found = milp.Solver(program.problem, solved.solver.options).solve(progress, stage=f"relax {limit.name}")
+    to = relaxed_value(limit, by)
+    return _binding(plan, solved, program, limit, by, to, found, time.process_time() - began)
+
+
+def _binding(
+    plan: Plan,
+    solved: Solved,
+    program: Program,
+    limit: Elastic,
+    by: float,
+    to: float,
+    found: milp.Answer,
+    seconds: float,
+) -> Binding:
+    """The effect as an interval: both solves are known to within their gaps only."""
+    unit, old = program.objective_unit, solved.found
+    old_unit = solved.program.objective_unit
+    assert old.objective is not None and plan.objective is not None
+    was, was_bound = old.objective * old_unit, old.bound * old_unit
+    # The old plan still holds, so the optimum cannot have become worse.
+    now = was if found.objective is None else min(found.objective * unit, was)
+    now_bound = min(found.bound * unit if np.isfinite(found.bound) else -np.inf, now)
+    effect = (now_bound - was, now - was_bound)
+    accounts = plan.accounts if found.x is None or now >= was else Answer(program, found.x).accounts
+    changes = {}
+    for account in ("usd_per_year", "kg_co2e_per_year"):
+        change = accounts[account] - plan.accounts[account]
+        changes[account] = effect if account == plan.objective.account else (change, change)
+    changes = {account: _without_dust(change, plan.accounts[account]) for account, change in changes.items()}
+    effect = _without_dust(effect, was)
+    return Binding(
+        limit=limit.name,
+        key=limit.key,
+        wall=limit.wall,
+        change=f"{limit.name}: {amount(limit.value, limit.unit)} -> {amount(to, limit.unit)}",
+        relaxation=by,
+        usd_per_year_change=changes["usd_per_year"],
+        kg_co2e_per_year_change=changes["kg_co2e_per_year"],
+        resolved=effect[1] < 0 or effect[0] >= 0,
+        seconds=seconds,
+    )
+
+
+def _without_dust(change: tuple[float, float], total: float) -> tuple[float, float]:
+    """The interval with ends below a millionth of the total set to 0: solvers do not tell them apart."""
+    low, high = (0.0 if abs(end) <= 1e-6 * max(abs(total), 1.0) else end for end in change)
+    return low, high
+
+
+def rejected(question: Question) -> list[Rejected]:
+    """What was ruled out, the strongest (cheapest by request at full load) first, then what could not be offered."""
+    found = [entry for table in question.tables for entry in table.rejected] + _too_slow_to_start(question)
+    priced = sorted(
+        (r for r in found if r.usd_per_million_requests is not None), key=lambda r: r.usd_per_million_requests or 0.0
+    )
+    others = [r for r in found if r.usd_per_million_requests is None]
+    return priced[:MOST_REJECTED] + others + question.offers.rejected
+
+
+def _too_slow_to_start(question: Question) -> list[Rejected]:
+    """Chips that fit and keep the ITL limit, but whose idle pool misses the TTFT limit in every region."""
+    found = []
+    for w, table in enumerate(question.tables):
+        if table.workload.ttft is None:
+            continue
+        working = {table.chip[c] for g in question.groups if g.workload == w for c in g.variants.candidate}
+        offered = {hire.accelerator.name for hire in question.offers.hires}
+        for number, chip in enumerate(table.chips):
+            rows = np.flatnonzero((table.chip == number) & ~table.over_itl)
+            if number in working or not chip.allowed or not rows.size or chip.accelerator.name not in offered:
+                continue
+            if any(table.chips[c].accelerator.name == chip.accelerator.name for c in working):
+                continue  # a better precision of the same device is in use; this one was only dominated
+            idle = (table.prices.prefill_s[rows] + table.prices.decode_step_s[rows]).max(axis=1)
+            row = rows[int(np.argmin(idle))]
+            limit = table.workload.ttft.limit_s
+            found.append(
+                Rejected(
+                    workload=table.workload.name,
+                    what=table.describe(int(row)),
+                    wall="tail_latency",
+                    reading="TTFT without any wait or network",
+                    value=float(idle.min()),
+                    sense="<=",
+                    limit=limit,
+                    unit="s",
+                    says=f"{table.describe(int(row))} takes {amount(float(idle.min()), 's')} for a first token even alone; "
+                    f"network and waiting leave it no room under {amount(limit, 's')}",
+                )
+            )
+    return found

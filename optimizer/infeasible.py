@@ -1,0 +1,220 @@
+"""When nothing fits the user's limits: a minimal conflict by name, and how far each single limit would have to move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from optimizer import milp
+from optimizer.moves import Move, latency_limits, moved
+from optimizer.plan import ConflictMember, Plan, Repair
+from optimizer.program import Program, build
+from optimizer.tables import ask
+from optimizer.words import amount
+from physics.layout import Elastic
+from scenarios.schema import Scenario
+
+Watch = Callable[[milp.Progress], None]
+Check = Callable[[Program, milp.Answer], Plan]
+# The order in which limits are tried away: what remains tends to be what people think of first.
+ORDER = (
+    "spot",
+    "max",
+    "min",
+    "precisions",
+    "residency",
+    "water",
+    "energy",
+    "site",
+    "region",
+    "node",
+    "quota",
+    "ttft",
+    "itl",
+    "carbon",
+    "budget",
+    "demand",
+)
+NOT_OFFERED_AS_REPAIR = ("residency", "precisions")
+CHECK_S = 30.0
+MARGIN = 2e-3  # a limit is moved this much further than the least, so that the repaired question is not on the edge
+LATENCY_STEP = 0.03
+LATENCY_MOST = 64.0
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """A minimal conflict and the single-limit ways out."""
+
+    members: list[ConflictMember]
+    repairs: list[Repair]
+
+
+class _Model:
+    """The program with every limit switchable, also those that gate candidates."""
+
+    def __init__(self, scenario: Scenario, options: milp.Options, progress: Watch | None) -> None:
+        self.program = build(ask(scenario, closed=True))
+        self.limits = {limit.name: limit for limit in self.program.limits().values()}
+        self.progress = progress
+        self.options = replace(options, time_limit_s=min(CHECK_S, options.time_limit_s), gap=0.01)
+        problem = self.program.problem
+        self.solver = milp.Solver(replace(problem, cost=np.zeros_like(problem.cost)), self.options)
+
+    def possible(self, dropped: set[str]) -> bool | None:
+        """Whether a fleet exists with these limits dropped; None where time ran out first."""
+        names = [name for name in self.limits if name in dropped]
+        columns = np.array([self.limits[name].col for name in names], dtype=np.intp)
+        if columns.size:
+            self.solver.move_columns(columns, np.zeros(columns.size), np.array([_most(self.limits[n]) for n in names]))
+        try:
+            found = self.solver.solve(self.progress, stage="conflict")
+        finally:
+            if columns.size:
+                self.solver.move_columns(columns, np.zeros(columns.size), np.zeros(columns.size))
+        return True if found.x is not None else False if found.why == "infeasible" else None
+
+    def least(self, limit: Elastic) -> float | None:
+        """Least relaxation of one limit that lets a fleet exist, None where none does."""
+        problem = self.program.problem
+        cost, upper = np.zeros_like(problem.cost), problem.upper.copy()
+        cost[limit.col], upper[limit.col] = 1.0, _most(limit)
+        found = milp.Solver(replace(problem, cost=cost, upper=upper), self.options).solve(
+            self.progress, stage=f"move {limit.name}"
+        )
+        return None if found.x is None else float(found.x[limit.col])
+
+
+def _most(limit: Elastic) -> float:
+    return 1.0 if limit.name.split()[0] in ("itl", "ttft", "precisions", "residency") else limit.most
+
+
+def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, check: Check) -> Reasons:
+    """The conflict of an infeasible scenario, and the repairs. `check` turns a solved program into a verified plan."""
+    model = _Model(scenario, options, progress)
+    order = sorted(model.limits, key=lambda name: (ORDER.index(name.split()[0]), name))
+    if model.possible(set(order)) is False:
+        return Reasons([_supply(model)], [])
+    dropped: set[str] = set()
+    unsure: set[str] = set()
+    for name in order:
+        answer = model.possible(dropped | {name})
+        if answer is False:
+            dropped.add(name)
+        elif answer is None:
+            unsure.add(name)
+    members = [_member(scenario, model.limits[name], name in unsure) for name in reversed(order) if name not in dropped]
+    repairs = [
+        _repair(scenario, model, model.limits[name], check)
+        for name in reversed(order)
+        if name.split()[0] not in NOT_OFFERED_AS_REPAIR
+    ]
+    return Reasons(members, repairs)
+
+
+def _supply(model: _Model) -> ConflictMember:
+    offers = model.program.question.offers
+    why = "; ".join(entry.says for entry in offers.rejected) or "no offer holds a candidate"
+    return ConflictMember(
+        limit="supply", key="procurement", value=None, unit="", says=f"nothing that could serve can be had: {why}"
+    )
+
+
+def _member(scenario: Scenario, limit: Elastic, unsure: bool) -> ConflictMember:
+    kind = limit.name.split()[0]
+    value: float | str = limit.value
+    if kind == "precisions":
+        value = ", ".join(scenario.workloads[limit.name.split()[1]].precisions)
+    elif kind == "residency":
+        value = "as listed"
+    shown = value if isinstance(value, str) else amount(value, limit.unit)
+    says = f"{limit.says} ({shown})" + ("; not shown necessary in the time allowed" if unsure else "")
+    return ConflictMember(limit=limit.name, key=limit.key, value=value, unit=limit.unit, says=says)
+
+
+def _repair(scenario: Scenario, model: _Model, limit: Elastic, check: Check) -> Repair:
+    kind = limit.name.split()[0]
+    if kind in ("itl", "ttft"):
+        plain = next(known for known in latency_limits(scenario) if known.name == limit.name)
+        move = _least_latency(scenario, model, plain) if model.possible({limit.name}) else None
+    else:
+        least = model.least(limit)
+        beyond = least is not None and kind in ("min", "node", "region", "demand") and least >= 1 - 1e-9
+        move = None if least is None or beyond else moved(scenario, limit, _a_bit_more(limit, least))
+    if move is None:
+        return _no_help(limit)
+    return _priced(limit, move, model, check)
+
+
+def _a_bit_more(limit: Elastic, least: float) -> float:
+    return min(least + MARGIN * (1 + least), limit.most if np.isfinite(limit.most) else np.inf)
+
+
+def _no_help(limit: Elastic) -> Repair:
+    return Repair(
+        limit=limit.name,
+        key=limit.key,
+        start=limit.value,
+        to=None,
+        unit=limit.unit,
+        usd_per_year=None,
+        kg_co2e_per_year=None,
+        verified=False,
+        says=f"no change of the {limit.name} limit alone helps",
+    )
+
+
+def _least_latency(scenario: Scenario, model: _Model, limit: Elastic) -> Move | None:
+    """Least latency limit that works, by pricing anew and halving the interval to 3 %."""
+
+    def works(factor: float) -> bool:
+        program = build(ask(moved(scenario, limit, factor - 1).scenario))
+        problem = program.problem
+        solver = milp.Solver(replace(problem, cost=np.zeros_like(problem.cost)), model.options)
+        return solver.solve(model.progress, stage=f"move {limit.name}").x is not None
+
+    low, high = 1.0, 2.0
+    while not works(high):
+        low, high = high, high * 2
+        if high > LATENCY_MOST:
+            return None
+    while high / low > 1 + LATENCY_STEP:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if works(middle) else (middle, high)
+    return moved(scenario, limit, high - 1)
+
+
+def _priced(limit: Elastic, move: Move, model: _Model, check: Check) -> Repair:
+    """Solve the moved question to know its price; the plan is verified like any other."""
+    program = build(ask(move.scenario))
+    found = milp.Solver(program.problem, model.options).solve(model.progress, stage=f"price {limit.name}")
+    to = move.to if isinstance(move.to, float) else limit.value
+    step = f"{limit.name}: {amount(limit.value, limit.unit)} -> {amount(to, limit.unit)}"
+    if found.x is None:
+        return Repair(
+            limit=limit.name,
+            key=limit.key,
+            start=limit.value,
+            to=to,
+            unit=limit.unit,
+            usd_per_year=None,
+            kg_co2e_per_year=None,
+            verified=False,
+            says=f"{step} (not priced in the time allowed)",
+        )
+    plan = check(program, found)
+    usd, kg = plan.accounts["usd_per_year"], plan.accounts["kg_co2e_per_year"]
+    says = f"{step} suffices: {amount(usd, 'USD/yr')}, {amount(kg, 'kg CO2e/yr')}"
+    return Repair(
+        limit=limit.name,
+        key=limit.key,
+        start=limit.value,
+        to=to,
+        unit=limit.unit,
+        usd_per_year=usd,
+        kg_co2e_per_year=kg,
+        verified=plan.verified,
+        says=says,
+    )

@@ -1,0 +1,126 @@
+"""A user's limit, moved: the scenario with one limit relaxed by a fraction, and how to say it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from physics.layout import Elastic
+from scenarios.schema import Scenario
+
+CAPS = {
+    "budget": "budget_usd_per_year",
+    "carbon": "carbon_kg_per_year",
+    "water": "water_litres_per_year",
+    "energy": "energy_kwh_per_year",
+}
+
+
+@dataclass(frozen=True)
+class Move:
+    """A limit that moves from `start` to `to` (None: dropped), `unit` as in its reading."""
+
+    limit: str
+    key: str
+    wall: str
+    start: float | str
+    to: float | str | None
+    unit: str
+    scenario: Scenario
+
+
+def fraction(limit: Elastic, wanted: float, node_devices: float) -> float:
+    """The relaxation to try: at least one node of a quota, at least one region of a count."""
+    kind = limit.name.split()[0]
+    if kind == "quota":
+        return max(wanted, node_devices / limit.value)
+    if kind in ("min", "max"):
+        return max(wanted, 1.0 / limit.value)
+    return wanted
+
+
+def relaxed_value(limit: Elastic, by: float) -> float:
+    """Value of the limit once it is relaxed by the fraction `by`."""
+    downwards = limit.name.split()[0] in ("demand", "node", "region", "min")
+    return limit.value * (1 - by if downwards else 1 + by)
+
+
+def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:
+    """The scenario with `limit` relaxed by the fraction `by`; counts are rounded so that the relaxation is kept."""
+    words = limit.name.split()
+    kind, value = words[0], relaxed_value(limit, by)
+    if kind in CAPS:
+        changed = scenario.replace(f"limits.{CAPS[kind]}", value)
+    elif kind == "quota":
+        value = float(math.ceil(value - 1e-9))
+        use = scenario.regions[words[2]]
+        changed = _with_region(scenario, words[2], {"quota": {**use.quota, words[1]: int(value)}})
+    elif kind == "site":
+        changed = _with_region(scenario, words[2], {"site_power_w": value})
+    elif kind == "demand":
+        changed = _scaled_demand(scenario, words[1], 1 - by)
+    elif kind in ("node", "region"):
+        failure = getattr(scenario.failures, kind).model_copy(update={"share": value})
+        changed = _with(scenario, "failures", {kind: failure})
+    elif kind in ("min", "max"):
+        value = float(math.floor(value + 1e-9) if kind == "min" else math.ceil(value - 1e-9))
+        changed = _with(scenario, "limits", {f"{kind}_regions": max(int(value), 1)})
+    elif kind in ("itl", "ttft"):
+        asked = getattr(scenario.workloads[words[1]], kind).model_copy(update={"limit_s": value})
+        changed = _with_workload(scenario, words[1], {kind: asked})
+    elif kind == "spot":
+        spot = scenario.procurement.spot
+        assert spot is not None
+        value = min(value, 1.0)
+        changed = _with(scenario, "procurement", {"spot": spot.model_copy(update={"max_share": value})})
+    else:
+        raise ValueError(f"limit {limit.name} has no value that could move")
+    return Move(limit.name, limit.key, limit.wall, limit.value, value, limit.unit, changed)
+
+
+def _copy(scenario: Scenario, update: dict) -> Scenario:
+    """A copy with the same catalog; pydantic copies private attributes along."""
+    return scenario.model_copy(update=update)
+
+
+def _with(scenario: Scenario, part: str, update: dict) -> Scenario:
+    return _copy(scenario, {part: getattr(scenario, part).model_copy(update=update)})
+
+
+def _with_region(scenario: Scenario, region: str, update: dict) -> Scenario:
+    return _copy(
+        scenario, {"regions": {**scenario.regions, region: scenario.regions[region].model_copy(update=update)}}
+    )
+
+
+def _with_workload(scenario: Scenario, name: str, update: dict) -> Scenario:
+    workload = scenario.workloads[name].model_copy(update=update)
+    return _copy(scenario, {"workloads": {**scenario.workloads, name: workload}})
+
+
+def _scaled_demand(scenario: Scenario, name: str, factor: float) -> Scenario:
+    demand = {
+        origin: tuple(rate * factor for rate in rates) for origin, rates in scenario.workloads[name].demand.items()
+    }
+    return _with_workload(scenario, name, {"demand": demand})
+
+
+def latency_limits(scenario: Scenario) -> list[Elastic]:
+    """TTFT and ITL limits. They gate candidates, so they move by pricing again and not by a column."""
+    found = []
+    for workload in scenario.workloads.values():
+        for kind, asked, wall in (("ttft", workload.ttft, "tail_latency"), ("itl", workload.itl, "serving")):
+            if asked is not None:
+                says = f"{kind.upper()} of {workload.name} within its limit"
+                found.append(
+                    Elastic(
+                        f"{kind} {workload.name}",
+                        f"workloads.{workload.name}.{kind}",
+                        wall,
+                        asked.limit_s,
+                        "s",
+                        says,
+                        -1,
+                    )
+                )
+    return found

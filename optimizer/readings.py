@@ -1,0 +1,230 @@
+"""What a plan's limits read: every limit of the user's with its value, and latencies that were not limited."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizer.answer import Answer
+from optimizer.plan import Loss, ReadingLine
+from physics.locality import user_round_trip_s
+from physics.tail_latency import ttft_mix_quantile_s
+from physics.wall import Reading, Sense
+from scenarios.schema_demand import Workload
+
+
+def line(reading: Reading) -> ReadingLine:
+    """A wall's reading as a line of the plan."""
+    return ReadingLine(
+        wall=reading.wall,
+        name=reading.name,
+        where=reading.where,
+        value=reading.value,
+        sense=reading.sense,
+        limit=reading.limit,
+        slack=reading.slack,
+        unit=reading.unit,
+        percentile=reading.percentile,
+    )
+
+
+def readings(answer: Answer, losses: list[Loss]) -> list[ReadingLine]:
+    """Every reading of a plan, limits first."""
+    found = [
+        *_caps(answer),
+        *_rows(answer),
+        *_losses(losses),
+        *_demand(answer),
+        *_replicas(answer),
+        *_first_tokens(answer),
+    ]
+    return [line(reading) for reading in found]
+
+
+def _caps(answer: Answer) -> list[Reading]:
+    layout, found = answer.layout, []
+    for limit, wall, account, unit in (
+        ("budget", "capital", "usd_per_year", "USD/yr"),
+        ("carbon", "sustainability", "kg_co2e_per_year", "kg CO2e/yr"),
+        ("water", "sustainability", "litres_per_year", "l/yr"),
+        ("energy", "sustainability", "kwh_per_year", "kWh/yr"),
+    ):
+        value = answer.accounts[account]
+        if limit == "carbon" and layout.include_embodied:
+            value += answer.accounts["kg_co2e_embodied_per_year"]
+        found.append(Reading(wall, limit, "year", value, "<=", layout.caps.get(limit), unit))
+    return found
+
+
+def _rows(answer: Answer) -> list[Reading]:
+    """Limits that are rows of one kind each: quotas, site power, regions in use, spot's share."""
+    problem, found = answer.program.problem, []
+    wanted = {"quota", "site_power", "min_regions", "max_regions", "spot_share"}
+    for block in answer.program.blocks:
+        if block.name not in wanted:
+            continue
+        activity = np.bincount(block.row, block.value * answer.x[block.col], minlength=block.size)
+        upper = block.upper[0] < np.inf
+        worst = int(np.argmax(activity)) if upper else int(np.argmin(activity))
+        limit = float(block.upper[worst] if upper else block.lower[worst])
+        sense: Sense = "<=" if upper else ">="
+        value, scale = float(activity[worst]), 1.0
+        if block.name == "spot_share":
+            scale = answer.layout.rate_unit
+        found.append(
+            Reading(
+                block.wall,
+                block.name.replace("_", " "),
+                block.where[worst],
+                value * scale,
+                sense,
+                limit * scale,
+                block.unit,
+            )
+        )
+    del problem
+    return found
+
+
+def _losses(losses: list[Loss]) -> list[Reading]:
+    return [
+        Reading(
+            "fragility",
+            f"served after a {loss.what} loss",
+            f"{loss.workload} without {loss.where} ({loss.slot})",
+            loss.served_share,
+            ">=",
+            loss.required_share,
+            "share of demand",
+        )
+        for loss in losses
+    ]
+
+
+def _demand(answer: Answer) -> list[Reading]:
+    found = []
+    for w, name in enumerate(answer.layout.workloads):
+        asked = answer.layout.requests.demand[answer.layout.shapes_of[w]].sum(axis=(0, 1))
+        served = dict.fromkeys(answer.layout.slots, 0.0)
+        for flow in answer.flows:
+            if flow.workload == name:
+                served[flow.slot] += flow.requests_per_s
+        t = int(asked.argmax())
+        slot = answer.layout.slots[t]
+        found.append(
+            Reading("serving", "demand served", f"{name} ({slot})", served[slot], ">=", float(asked[t]), "requests/s")
+        )
+    return found
+
+
+def _replicas(answer: Answer) -> list[Reading]:
+    """Memory, ITL and load of every pool in use."""
+    found, layout = [], answer.layout
+    for v in answer.used_pools():
+        w = int(layout.pools.workload[v])
+        priced, row = answer.program.question.tables[w], int(layout.pools.candidate[v])
+        workload, prices = priced.workload, priced.prices
+        where = layout.pool_name(v)
+        room = float(prices.kv_capacity_bytes[row])
+        need = float(
+            prices.kv_bytes_per_request[row].max() * (priced.runs.batch[row] if len(workload.shapes) == 1 else 1)
+        )
+        found.append(Reading("memory", "KV cache", where, need / 1e9, "<=", room / 1e9, "GB"))
+        found.append(_itl(workload, where, prices, priced.itl_s[row], row, answer, v))
+        found.append(
+            Reading(
+                "serving", "ITL of a token", where, float(prices.itl_p99_token_s[row].max()), "<=", None, "s", "P99"
+            )
+        )
+        busiest = max(range(len(layout.slots)), key=lambda t: answer.utilisation(v, t))
+        usable = float(answer.fleet[[p for p, _ in answer.lines].index(v)].capacity_requests_per_s)
+        del usable
+        found.append(
+            Reading(
+                "tail_latency",
+                "pool load",
+                where,
+                answer.utilisation(v, busiest),
+                "<=",
+                _usable(answer, v, busiest),
+                "of its replicas",
+            )
+        )
+    return found
+
+
+def _itl(workload: Workload, where: str, prices, itl: np.ndarray, row: int, answer: Answer, v: int) -> Reading:
+    """The ITL that the limit speaks of; over a mix of shapes, weighted by the tokens that each brings."""
+    limit = workload.itl.limit_s if workload.itl else None
+    percentile = (
+        "mean" if workload.itl is None or workload.itl.percentile == "mean" else f"P{workload.itl.percentile:g}"
+    )
+    value = float(itl.max())
+    if len(workload.shapes) > 1:
+        t = max(range(len(answer.layout.slots)), key=lambda t: answer.load(v, t).sum())
+        tokens = answer.load(v, t) * prices.decode_steps
+        value = float((tokens * itl).sum() / tokens.sum()) if tokens.sum() > 0 else value
+    return Reading("serving", "ITL", where, value, "<=", limit, "s", percentile)
+
+
+def _usable(answer: Answer, pool: int, slot: int) -> float:
+    bands = answer.layout.bands
+    rows = np.flatnonzero((bands.pool == pool) & ((bands.slot == slot) | (bands.slot == -1)))
+    replicas = answer.replicas(pool, slot)
+    return float((answer.x[bands.count_col[rows]] * bands.utilisation[rows]).sum() / replicas) if replicas else 0.0
+
+
+def _first_tokens(answer: Answer) -> list[Reading]:
+    """P50 and P99 of TTFT for every origin and region with traffic, network included; the slowest slot and pool."""
+    scenario, layout, worst = answer.program.question.scenario, answer.layout, {}
+    for v in answer.used_pools():
+        w, r = int(layout.pools.workload[v]), int(layout.pools.region[v])
+        workload = answer.program.question.workloads[w]
+        limit = workload.ttft
+        asked = sorted({50.0, 99.0} | ({limit.percentile} if limit else set()))
+        for t in range(len(layout.slots)):
+            if not answer.load(v, t).sum():
+                continue
+            alone = {p: _pool_first_token_s(answer, v, t, p) for p in asked}
+            for o, origin in enumerate(layout.origins):
+                if layout.class_of[w, o, r] < layout.pools.latency_class[v] or not _has_flow(
+                    answer, workload.name, origin, layout.regions[r], t
+                ):
+                    continue
+                place = scenario.origins[origin]
+                trip = scenario.catalog.round_trip(place.near, layout.regions[r]).p50_s
+                for p in asked:
+                    value = alone[p] + float(user_round_trip_s(trip, place.last_mile_s, p))
+                    key = (w, origin, layout.regions[r], p)
+                    worst[key] = max(worst.get(key, 0.0), value)
+    found = []
+    for (w, origin, region, p), value in worst.items():
+        workload = answer.program.question.workloads[w]
+        cap = workload.ttft.limit_s if workload.ttft and workload.ttft.percentile == p else None
+        found.append(
+            Reading("tail_latency", "TTFT", f"{workload.name}: {origin} -> {region}", value, "<=", cap, "s", f"P{p:g}")
+        )
+    return found
+
+
+def _has_flow(answer: Answer, workload: str, origin: str, region: str, slot: int) -> bool:
+    name = answer.layout.slots[slot]
+    return any((f.workload, f.origin, f.region, f.slot) == (workload, origin, region, name) for f in answer.flows)
+
+
+def _pool_first_token_s(answer: Answer, v: int, t: int, percentile: float) -> float:
+    layout = answer.layout
+    priced, row = answer.program.question.tables[layout.pools.workload[v]], int(layout.pools.candidate[v])
+    prices = priced.prices
+    return float(
+        ttft_mix_quantile_s(
+            answer.utilisation(v, t),
+            answer.replicas(v, t),
+            priced.runs.batch[row],
+            prices.prefill_s[row],
+            prices.decode_step_s[row],
+            prices.decode_steps,
+            prices.requests_per_s[row],
+            answer.load(v, t),
+            percentile,
+        )
+    )
