@@ -45,6 +45,8 @@ class Column:
     align: Align = "left"
     spare: int = 0
     """Columns with the highest number go first where the page is too narrow; 0 stays."""
+    below: bool = False
+    """On a narrow page it stands on a line of its own under its row."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "title", plain(self.title))
@@ -106,15 +108,18 @@ class Content:
 
 
 def columns(*titles: str) -> tuple[Column, ...]:
-    """Headings: a leading `>` aligns right, trailing `?` marks a column that may go first on a narrow page.
+    """Headings. A leading `>` aligns right; a trailing `?` marks one that may go first on a narrow page, `_` one that may
+    go below its row.
 
-    >>> [(c.title, c.align, c.spare) for c in columns("region", ">value", "wall??")]
-    [('region', 'left', 0), ('value', 'right', 0), ('wall', 'left', 2)]
+    >>> [(c.title, c.align, c.spare, c.below) for c in columns("region", ">value", "wall??", "where_")]
+    [('region', 'left', 0, False), ('value', 'right', 0, False), ('wall', 'left', 2, False), ('where', 'left', 0, True)]
     """
     made = []
     for title in titles:
-        bare = title.rstrip("?")
-        made.append(Column(bare.lstrip(">"), "right" if bare.startswith(">") else "left", len(title) - len(bare)))
+        bare = title.rstrip("?_")
+        marks = title[len(bare) :]
+        align: Align = "right" if bare.startswith(">") else "left"
+        made.append(Column(bare.lstrip(">"), align, marks.count("?"), "_" in marks))
     return tuple(made)
 
 

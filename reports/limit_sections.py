@@ -6,6 +6,7 @@ from collections import defaultdict
 
 from optimizer.plan import Binding, ConflictMember, Plan, ReadingLine, Rejected, Repair
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
+from reports.names import Places
 from reports.service_sections import bound
 from reports.summary import effect, moved, quantity
 from reports.words import mass, money, percent, percentile, plain, sentence, spoken, together
@@ -28,7 +29,7 @@ def limits(plan: Plan) -> Section | None:
         shown += group[: _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else len(group)]
         left += len(group) - _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else 0
     shown.sort(key=_relative_slack)
-    headings = columns("limit", "where", ">value", ">must be", ">slack", "wall")
+    headings = columns("limit", "where_", ">value", ">must be", ">slack", "wall")
     table = Table(headings, tuple(_limit_row(reading) for reading in shown))
     more = (
         Paragraph(f"{left:,} more readings of the same kinds hold with as much slack or more; all are in the JSON.")
@@ -57,12 +58,12 @@ def _limit_row(reading: ReadingLine) -> tuple[str, ...]:
     return name, plain(reading.where), value, bound(reading, limit), room, spoken(reading.wall)
 
 
-def binding(plan: Plan) -> Section | None:
+def binding(plan: Plan, places: Places) -> Section | None:
     """What each limit costs, found by moving it and solving again."""
     if plan.fleet is None:
         return None
     if not plan.binding:
-        return section("binding", "What binds", [Paragraph("Not asked for: no limit was moved and solved again.")])
+        return section("binding", "What binds", [Paragraph("Not looked into: no limit was moved and solved again.")])
     resolved = sorted((line for line in plan.binding if line.resolved and not _nothing(line)), key=_gain)
     other = [line for line in plan.binding if not line.resolved]
     idle = [line for line in plan.binding if line.resolved and _nothing(line)]
@@ -71,28 +72,29 @@ def binding(plan: Plan) -> Section | None:
         Paragraph(
             "Each limit was moved alone and the whole fleet solved again; an interval is what the two gaps leave open."
         ),
-        Table(headings, tuple(_binding_row(line) for line in resolved)) if resolved else None,
+        Table(headings, tuple(_binding_row(line, places) for line in resolved)) if resolved else None,
     ]
     if other:
         parts.append(Paragraph("Not resolved (the change is smaller than the gaps can tell apart):"))
-        parts.append(Bullets(tuple(plain(line.change) for line in other)))
+        parts.append(Bullets(tuple(places.change(line.limit, line.change) for line in other)))
     if idle:
         parts.append(Paragraph("Moving these changes nothing:"))
-        parts.append(Bullets(tuple(plain(line.change) for line in idle)))
+        parts.append(Bullets(tuple(places.change(line.limit, line.change) for line in idle)))
     return section("binding", "What binds, found by solving again", parts)
 
 
 def _nothing(line: Binding) -> bool:
-    return line.usd_per_year_change == (0.0, 0.0) and line.kg_co2e_per_year_change == (0.0, 0.0)
+    """Less than a dollar and a kilogram a year."""
+    return all(abs(end) < 1.0 for end in (*line.usd_per_year_change, *line.kg_co2e_per_year_change))
 
 
 def _gain(line: Binding) -> tuple[float, str]:
     return sum(line.usd_per_year_change), line.change
 
 
-def _binding_row(line: Binding) -> tuple[str, ...]:
+def _binding_row(line: Binding, places: Places) -> tuple[str, ...]:
     carbon = effect(line.kg_co2e_per_year_change, "kg", costs="adds")
-    return plain(line.change), effect(line.usd_per_year_change, "USD"), carbon, spoken(line.wall)
+    return places.change(line.limit, line.change), effect(line.usd_per_year_change, "USD"), carbon, spoken(line.wall)
 
 
 def rejected(plan: Plan) -> Section | None:
@@ -103,9 +105,7 @@ def rejected(plan: Plan) -> Section | None:
     priced = any(line.usd_per_million_requests is not None for line in shown)
     many = len({line.workload for line in shown}) > 1
     rows = tuple(_rejected_row(line, priced, many) for line in shown)
-    headings = columns(
-        "way of running", "ruled out by", "by how much", *([">$ per million requests"] if priced else [])
-    )
+    headings = columns("way of running", "ruled out by", "by how much", *([">$ a million requests"] if priced else []))
     left = len(plan.rejected) - len(shown)
     more = Paragraph(f"{left:,} more are in the JSON.") if left else None
     return section("rejected", "Strongest ways of running that were ruled out", [Table(headings, rows), more])
@@ -126,7 +126,7 @@ def _by_how_much(line: Rejected) -> str:
     return measured if not line.says or value in line.says else f"{measured}: {plain(line.says)}"
 
 
-def conflict(plan: Plan) -> Section | None:
+def conflict(plan: Plan, places: Places) -> Section | None:
     """A minimal set of limits that cannot hold together, in plain words."""
     if not plan.conflict:
         return None
@@ -137,17 +137,19 @@ def conflict(plan: Plan) -> Section | None:
         else "These limits cannot all hold; without any one of them the others could:"
     )
     return section(
-        "conflict", "Why nothing fits", [Paragraph(opening), Bullets(tuple(_member(one) for one in plan.conflict))]
+        "conflict",
+        "Why nothing fits",
+        [Paragraph(opening), Bullets(tuple(_member(one, places) for one in plan.conflict))],
     )
 
 
-def _member(one: ConflictMember) -> str:
+def _member(one: ConflictMember, places: Places) -> str:
     value = f" ({quantity(one.value, one.unit)})" if one.value is not None else ""
-    name = f"{plain(one.limit)}{value}"
+    name = f"{places.limit(one.limit)}{value}"
     return sentence(f"{name}: {plain(one.says)}") if one.says else name
 
 
-def repairs(plan: Plan) -> Section | None:
+def repairs(plan: Plan, places: Places) -> Section | None:
     """For each limit alone, how far it must move; nearest first, those that never help last."""
     if not plan.repairs:
         return None
@@ -156,7 +158,7 @@ def repairs(plan: Plan) -> Section | None:
     headings = columns("move this alone", ">from", ">to", ">money a year", ">carbon a year", "checked")
     parts: list[Paragraph | Table | Bullets] = []
     if helps:
-        parts.append(Table(headings, tuple(_repair_row(one) for one in helps), None, "Ways out, nearest first"))
+        parts.append(Table(headings, tuple(_repair_row(one, places) for one in helps), None, "Ways out, nearest first"))
         parts += (
             [Bullets(tuple(sentence(plain(one.says)) for one in helps if one.says))]
             if any(one.says for one in helps)
@@ -164,12 +166,12 @@ def repairs(plan: Plan) -> Section | None:
         )
     if never:
         parts.append(Paragraph("No change of one of these alone helps:"))
-        parts.append(Bullets(tuple(f"{plain(one.limit)} ({quantity(one.start, one.unit)})" for one in never)))
+        parts.append(Bullets(tuple(f"{places.limit(one.limit)} ({quantity(one.start, one.unit)})" for one in never)))
     return section("repairs", "What would make it possible", parts)
 
 
-def _repair_row(one: Repair) -> tuple[str, ...]:
+def _repair_row(one: Repair, places: Places) -> tuple[str, ...]:
     cost = money(one.usd_per_year) if one.usd_per_year is not None else "unknown"
     carbon = mass(one.kg_co2e_per_year) if one.kg_co2e_per_year is not None else "unknown"
     start, to = quantity(one.start, one.unit, one.to), quantity(one.to, one.unit, one.start)
-    return plain(one.limit), start, to, cost, carbon, "verified" if one.verified else "not verified"
+    return places.limit(one.limit), start, to, cost, carbon, "verified" if one.verified else "not verified"

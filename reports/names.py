@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.words import plain
+from reports.words import device, plain, spoken
 
 
 class Places:
@@ -34,3 +34,50 @@ class Places:
             return region
         town, _, state = city.partition(", ")
         return f"{town} ({state})" if state else town
+
+    def limit(self, name: str) -> str:
+        """A limit of the user's in words.
+
+        >>> Places().limit("quota b200-sxm aws/us-east-1"), Places().limit("itl chat"), Places().limit("budget")
+        ('the quota of B200 in aws/us-east-1', 'the ITL limit of chat', 'the budget')
+        """
+        kind, _, of = name.partition(" ")
+        if kind == "quota" and " " in of:
+            accelerator, _, region = of.partition(" ")
+            return f"the quota of {device(accelerator)} in {self.city(region)}"
+        if name.startswith("site power "):
+            return f"the site power of {self.city(name.removeprefix('site power '))}"
+        if name in _LIMITS:
+            return _LIMITS[name]
+        if kind in _LIMITS_OF and of:
+            return f"{_LIMITS_OF[kind]} of {plain(of)}"
+        return plain(spoken(name))
+
+    def change(self, limit: str, change: str) -> str:
+        """What a limit was moved to, its name in words: `the budget: $5M/yr -> $5.25M/yr`."""
+        return f"{self.limit(limit)}: {self.step(limit, change)}"
+
+    @staticmethod
+    def step(limit: str, change: str) -> str:
+        """The two values alone: `$5M/yr -> $5.25M/yr`."""
+        return plain(change.removeprefix(f"{limit}: ").removeprefix(f"{limit} "))
+
+
+_LIMITS = {
+    "budget": "the budget",
+    "carbon": "the carbon limit",
+    "water": "the water limit",
+    "energy": "the energy limit",
+    "min regions": "the least number of regions",
+    "max regions": "the largest number of regions",
+    "node loss": "the share served after a node loss",
+    "region loss": "the share served after a region loss",
+    "spot share": "the share that may rest on spot",
+}
+_LIMITS_OF = {
+    "demand": "the demand",
+    "itl": "the ITL limit",
+    "ttft": "the TTFT limit",
+    "residency": "the residency",
+    "precisions": "the allowed precisions",
+}

@@ -18,8 +18,8 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -
     """The content of a plan's report; the scenario adds the names of cities and which embodied figures are unknown."""
     places = Places(scenario)
     sections = [
-        limit_sections.conflict(plan),
-        limit_sections.repairs(plan),
+        limit_sections.conflict(plan, places),
+        limit_sections.repairs(plan, places),
         *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
         limit_sections.rejected(plan),
         trust_sections.proof(plan),
@@ -44,5 +44,5 @@ def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[An
         service_sections.service(plan),
         service_sections.losses(plan),
         limit_sections.limits(plan),
-        limit_sections.binding(plan),
+        limit_sections.binding(plan, places),
     ]

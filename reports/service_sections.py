@@ -28,7 +28,7 @@ def service(plan: Plan) -> Section | None:
         written = dict(zip(held, values[:-1], strict=True))
         limit = f"{percentile(limited.percentile)} {bound(limited, values[-1])}" if limited else "none"
         body.append((spoken(name), plain(where), *(written.get(one, "") for one in order), limit))
-    headings = columns("time", "where", *(f">{one}" for one in order), "limit")
+    headings = columns("time", "where_", *(f">{one}" for one in order), "limit")
     return section("service", "Service level: latency at P50 and P99", [Table(headings, tuple(body)), *_meaning(rows)])
 
 
@@ -90,4 +90,6 @@ def _loss_table(what: str, found: list[Loss]) -> Table:
         )
     left = len(found) - len(rows)
     caption = f"After losing any one {what}, worst first" + (f" ({left:,} more leave as much or more)" if left else "")
-    return Table(columns(f"{what} lost", "workload", ">still served", ">share", "required"), tuple(rows), None, caption)
+    return Table(
+        columns(f"{what} lost_", "workload", ">still served", ">share", "required"), tuple(rows), None, caption
+    )

@@ -42,10 +42,10 @@ def headline(plan: Plan, places: Places) -> str:
     if plan.status == "no_candidate":
         return _no_candidate(plan)
     if plan.status == "infeasible":
-        return _infeasible(plan)
+        return _infeasible(plan, places)
     if plan.fleet is None:
         return _no_incumbent(plan)
-    return sentence(_fleet(plan, places) + _proof(plan) + _held_by(plan))
+    return sentence(_fleet(plan, places) + _proof(plan) + _held_by(plan, places))
 
 
 def tone(plan: Plan) -> Tone:
@@ -158,7 +158,7 @@ def effect(change: Interval, unit: str, saves: str = "saves", costs: str = "cost
     return f"between {written[0]} and {written[1]}"
 
 
-def _held_by(plan: Plan) -> str:
+def _held_by(plan: Plan, places: Places) -> str:
     priced = plan.objective is not None and plan.objective.account.startswith(("usd", "kg"))
     if not plan.binding or not priced:
         return ""
@@ -167,7 +167,8 @@ def _held_by(plan: Plan) -> str:
         return "; no limit but demand itself, moved a little, changes that by more than the gap"
     carbon = _by_carbon(plan)
     worth = effect(_change(plan, line), "kg" if carbon else "USD", saves="would save")
-    return f"; {plain(line.limit)} holds it ({plain(line.change)} {worth}{' CO2e' if carbon else ''} a year)"
+    kind = " CO2e" if carbon else ""
+    return f"; {places.limit(line.limit)} holds it ({places.step(line.limit, line.change)} {worth}{kind} a year)"
 
 
 def _no_candidate(plan: Plan) -> str:
@@ -176,24 +177,29 @@ def _no_candidate(plan: Plan) -> str:
     return sentence(f"nothing can run this: no accelerator, precision and parallelism fits memory and link domain{why}")
 
 
-def _infeasible(plan: Plan) -> str:
-    limits = list(dict.fromkeys(plain(member.limit) for member in plan.conflict))
+def _infeasible(plan: Plan, places: Places) -> str:
+    limits = list(dict.fromkeys(places.limit(member.limit) for member in plan.conflict))
     if len(limits) == 1:
         clash = f": {limits[0]} alone makes it impossible"
     else:
         clash = f": {listed(limits)} cannot hold together" if limits else ""
-    return sentence(f"no fleet holds every limit, proven{clash}" + _way_out(plan))
+    return sentence(f"no fleet holds every limit, proven{clash}" + _way_out(plan, places))
 
 
-def _way_out(plan: Plan) -> str:
-    helps = [repair for repair in plan.repairs if repair.to is not None]
+def _way_out(plan: Plan, places: Places) -> str:
+    """The nearest single move that helps; asking for less is named after it, not instead of it."""
+    helps = sorted((one for one in plan.repairs if one.to is not None), key=lambda one: (not one.verified, moved(one)))
     if not helps:
         return "; no change of a single limit alone helps" if plan.repairs else ""
-    repair = min(helps, key=lambda one: (not one.verified, moved(one), one.usd_per_year or float("inf")))
-    cost = f" ({money(repair.usd_per_year)} a year)" if repair.usd_per_year is not None else ""
-    start = quantity(repair.start, repair.unit, repair.to)
-    to = quantity(repair.to, repair.unit, repair.start)
-    return f"; nearest way out: {plain(repair.limit)} from {start} to {to}{cost}"
+    less = [one for one in helps if one.limit.startswith("demand")]
+    more = [one for one in helps if one not in less]
+    return "; ways out: " + ", or ".join(_move(one, places) for one in [*more[:1], *less[:1]])
+
+
+def _move(one: Repair, places: Places) -> str:
+    cost = f" ({money(one.usd_per_year)} a year)" if one.usd_per_year is not None else ""
+    start, to = quantity(one.start, one.unit, one.to), quantity(one.to, one.unit, one.start)
+    return f"{places.limit(one.limit)} from {start} to {to}{cost}"
 
 
 def moved(repair: Repair) -> float:

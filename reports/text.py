@@ -6,18 +6,17 @@ import os
 import sys
 from typing import TextIO
 
-from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from reports.content import Bullets, Column, Content, Paragraph, Part, Table, Tone
+from reports.content import Bullets, Content, Paragraph, Part, Table, Tone
+from reports.layout import lay_out
 
 _STYLES: dict[Tone, str] = {"plain": "", "good": "green", "warn": "yellow", "bad": "red"}
 _WIDEST = 140
 _PIPED = 100
-_GAP = 2
 
 
 def console(stream: TextIO | None = None, width: int | None = None) -> Console:
@@ -89,53 +88,12 @@ def _bullets(part: Bullets) -> RenderableType:
 
 def table(part: Table, width: int) -> RenderableType:
     """A table under its caption; spare columns go where the page is too narrow, and a line says which."""
-    kept = _kept(part, width - 2)
-    rich_table = RichTable(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
-    for place in kept:
-        rich_table.add_column(
-            Text(part.columns[place].title),
-            justify=part.columns[place].align,
-            no_wrap=_stays_whole(part, place),
-            overflow="fold",
-            vertical="top",
-        )
-    for row in part.rows:
-        rich_table.add_row(*(Text(row[place]) for place in kept))
-    if part.total is not None:
-        rich_table.add_row(*(Text(part.total[place], style="bold") for place in kept))
-    lines: list[RenderableType] = [Text(part.caption, style="dim")] if part.caption else []
-    lines.append(rich_table)
-    left = [column.title for place, column in enumerate(part.columns) if place not in kept]
+    headings, rows, left = lay_out(part, width - 2)
+    lines = [Text(part.caption, style="dim")] if part.caption else []
+    lines += [Text(line, style="dim") for line in headings]
+    for place, row in enumerate(rows):
+        total = part.total is not None and place == len(rows) - 1
+        lines += [Text(line, style="bold" if total else "") for line in row]
     if left:
         lines.append(Text(f"(too narrow for: {', '.join(left)})", style="dim"))
     return Padding(Group(*lines), (0, 0, 0, 2))
-
-
-def _cells(part: Table, place: int) -> list[str]:
-    return [row[place] for row in part.rows] + ([part.total[place]] if part.total else [])
-
-
-def _stays_whole(part: Table, place: int) -> bool:
-    """Numbers and short words are never broken over lines."""
-    column: Column = part.columns[place]
-    longest = max((cell_len(cell) for cell in _cells(part, place)), default=0)
-    return longest <= 14 if column.align == "left" else longest <= 24
-
-
-def _least(part: Table, place: int) -> int:
-    """The narrowest that a column can be without breaking a word of up to 20 letters."""
-    cells = [*_cells(part, place), part.columns[place].title]
-    if _stays_whole(part, place) or part.columns[place].spare:
-        return max(cell_len(cell) for cell in cells[:-1] or [""])
-    return max((min(20, cell_len(word)) for cell in cells for word in cell.split()), default=1)
-
-
-def _kept(part: Table, width: int) -> list[int]:
-    """Places of the columns that fit."""
-    kept = list(range(len(part.columns)))
-    while sum(_least(part, place) + _GAP for place in kept) > width:
-        spare = [place for place in kept if part.columns[place].spare]
-        if not spare:
-            break
-        kept.remove(max(spare, key=lambda place: (part.columns[place].spare, place)))
-    return kept

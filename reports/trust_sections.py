@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from optimizer.plan import Plan
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
-from reports.words import listed, number, percent, plain, scale
+from reports.summary import goal
+from reports.words import dollars, listed, number, percent, plain, scale
 
 
 def proof(plan: Plan) -> Section | None:
     """Incumbent, bound and gap as separate facts."""
     says = []
     if plan.objective is not None and plan.objective.value is not None:
-        says.append(
-            f"What was made least: {_amount(plan.objective.account, plan.objective.value, plan.objective.unit)}."
-        )
+        says.append(f"Found, aiming at the {goal(plan)}: {_amount(plan.objective.value, plan.objective.unit)}.")
     if plan.bound is not None and plan.bound.value is not None:
-        says.append(
-            f"Proven: no fleet does better than {_amount(plan.bound.account, plan.bound.value, plan.bound.unit)}."
-        )
+        says.append(f"Proven: no fleet can do with less than {_amount(plan.bound.value, plan.bound.unit)}.")
     if plan.gap is not None:
         says.append(f"Gap between the two: {percent(plan.gap)}.")
     says.append(f"Why it stopped: {_STOPS.get(plan.stopped_by, plain(plan.stopped_by))}.")
@@ -33,8 +30,8 @@ _STOPS = {
 }
 
 
-def _amount(account: str, value: float, unit: str) -> str:
-    return f"{scale(unit, value).write(value, 6)} ({plain(account).replace('_', ' ')})"
+def _amount(value: float, unit: str) -> str:
+    return f"{dollars(value)} a year" if unit.startswith("USD") else scale(unit, value).write(value, 6)
 
 
 def assumptions(plan: Plan) -> Section | None:
