@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from optimizer.verify_physics import Running
 
@@ -18,7 +19,7 @@ PREFILL_BANDS = 4  # declared: how finely mixes of shapes are told apart by thei
 
 
 def erlang_c(servers: int, load: float) -> float:
-    """Share of arrivals that must wait in M/M/c: ``1 / C = (1 - rho) / B + rho``, ``1/B = sum_k prod_j (c - j) / a``."""
+    """Share of arrivals that must wait in M/M/c: ``1/C = (1 - rho)/B + rho``, ``1/B = sum_k prod_j (c - j)/a``."""
     if load <= 0.0:
         return 0.0
     if load >= servers:
@@ -132,7 +133,7 @@ def prefill_bands(loads: tuple[float, ...], services: tuple[float, ...]) -> list
     least, most = min(loads), max(loads)
     cuts = [least + (most - least) * k / PREFILL_BANDS for k in range(PREFILL_BANDS)] + [most]
     answer = []
-    for low, high in zip(cuts, cuts[1:], strict=False):
+    for low, high in pairwise(cuts):
         corners = [service for load, service in zip(loads, services, strict=True) if low <= load <= high]
         corners += [_heaviest_mix(cut, loads, services) for cut in (low, high) if cut > 0.0]
         answer.append((high, max(corners, default=0.0) / 2))
@@ -155,6 +156,13 @@ def usable_utilisation(
 ) -> float:
     """Largest multiple of 1/200, not above `most`, at which the percentile of the first token is inside `limit_s`."""
     return _usable(tuple(runs), replicas, batch, limit_s, percentile, most)
+
+
+def exact_utilisation(
+    runs: Sequence[Running], replicas: int, batch: int, limit_s: float, percentile: float, most: float
+) -> float:
+    """The same without rounding down: how full the pool may really run."""
+    return _exact(tuple(runs), replicas, batch, limit_s, percentile, most)
 
 
 @lru_cache(maxsize=200_000)
@@ -180,6 +188,29 @@ def _usable(
     return low / GRID
 
 
+@lru_cache(maxsize=200_000)
+def _exact(
+    runs: tuple[Running, ...], replicas: int, batch: int, limit_s: float, percentile: float, most: float
+) -> float:
+    low = _usable(runs, replicas, batch, limit_s, percentile, most)
+    if replicas <= 0:
+        return 0.0
+    laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
+
+    def fits(utilisation: float) -> bool:
+        return all(law.beyond(limit_s, utilisation) <= tail for law in laws)
+
+    if not fits(low):
+        return 0.0
+    high = min(most, low + 1 / GRID)
+    if fits(high):
+        return high
+    for _ in range(40):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
 def first_token_s(runs: Sequence[Running], replicas: int, batch: int, utilisation: float, percentile: float) -> float:
     """Percentile of the time to the first token at a utilisation, network excluded, by bisection of the tail."""
     laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
@@ -194,4 +225,41 @@ def first_token_s(runs: Sequence[Running], replicas: int, batch: int, utilisatio
             low = middle
         else:
             high = middle
+    return high
+
+
+def mix_first_token_s(
+    runs: Sequence[Running], loads: Sequence[float], replicas: int, batch: int, utilisation: float, percentile: float
+) -> float:
+    """Percentile of the time to the first token over all requests of a pool that serves shapes at given loads.
+
+    The waits are those of the mix; each request adds its own prefill and the mean step.
+    """
+    share = [load / sum(loads) for load in loads]
+    parts = list(zip(share, runs, strict=True))
+    tokens = sum(weight * run.decode_steps for weight, run in parts)
+    step = sum(weight * run.decode_steps * run.step_s for weight, run in parts) / tokens if tokens > 0 else 0.0
+    service = [run.prefill_s + step if run.prefill_s > 0.0 else 0.0 for run in runs]
+    work = sum(weight * each for weight, each in zip(share, service, strict=True))
+    squared = sum(weight * each**2 for weight, each in zip(share, service, strict=True))
+    hold = sum(weight / run.rate for weight, run in parts)
+    slot = batch * sum(weight / run.rate**2 for weight, run in parts) / (2 * hold)
+    queue = squared / (2 * work) if work > 0.0 else 0.0
+    laws = [
+        Waits(replicas * batch, slot, work / hold if run.prefill_s > 0.0 else 0.0, queue, step, run.prefill_s + step)
+        for run in runs
+    ]
+    tail = (100.0 - percentile) / 100.0
+    if utilisation >= 1.0 or utilisation * work / hold >= 1.0:
+        return math.inf
+
+    def beyond(limit_s: float) -> float:
+        return sum(weight * law.beyond(limit_s, utilisation) for weight, law in zip(share, laws, strict=True))
+
+    low, high = 0.0, max(law.own_s + law.step_s for law in laws) + 1e-6
+    while beyond(high) > tail:
+        low, high = high, 2 * high
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if beyond(middle) > tail else (low, middle)
     return high

@@ -16,7 +16,7 @@ INFINITE = float("inf")
 class _Silent(highspy.Highs):
     """HiGHS that never writes to standard output, not even its banner."""
 
-    def enableCallbacks(self) -> None:  # noqa: N802 (the name is highspy's)
+    def enableCallbacks(self) -> None:
         self.setOptionValue("output_flag", False)
         super().enableCallbacks()
 

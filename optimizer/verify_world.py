@@ -169,7 +169,7 @@ class World:
     # ---- grids and time ----
 
     def _carbon_kg_per_kwh(self, region: str, slot: str) -> float:
-        """Of the grid in a slot: the annual figure on the scenario's basis, by the hourly shape where slots have hours."""
+        """Grid carbon in a slot: the annual figure on the declared basis, shaped by the hour where slots have hours."""
         place = self.scenario.region(region)
         annual = place.carbon_kg_per_kwh[self.scenario.carbon_basis]
         slots = self.scenario.slots
