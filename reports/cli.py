@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -117,7 +118,8 @@ def walls(
     """List the 22 walls and what each does to a fleet, or show one."""
     from reports import listings
 
-    _list(*(listings.wall(wall) if wall else listings.walls()), as_json, markdown)
+    content, data = listings.wall(wall) if wall else listings.walls()
+    _list(content, data, as_json, markdown)
 
 
 class Kind(StrEnum):
@@ -192,7 +194,8 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        sys.stderr.close()
+        # Whoever read the output has left; nothing more can be said there, not even when Python closes it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:
         if not arguments:

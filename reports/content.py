@@ -108,7 +108,7 @@ class Content:
 
 
 def columns(*titles: str) -> tuple[Column, ...]:
-    """Headings. A leading `>` aligns right; a trailing `?` marks one that may go first on a narrow page, `_` one that may
+    """Headings. A leading `>` aligns right; a trailing `?` marks what may go first on a narrow page, `_` what may
     go below its row.
 
     >>> [(c.title, c.align, c.spare, c.below) for c in columns("region", ">value", "wall??", "where_")]

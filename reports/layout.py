@@ -97,21 +97,23 @@ def _padded(text: str, width: int, align: str) -> str:
 
 
 def _pieces(text: str) -> list[str]:
-    """Where a text may break: at blanks, and after a slash."""
-    return [piece for piece in re.split(r"(?<=/)|(\s+)", text) if piece and not piece.isspace()]
+    """What stays together: words, and the parts of a path."""
+    return [piece for word in text.split() for piece in re.split(r"(?<=/)", word) if piece]
 
 
 def wrapped(text: str, width: int) -> list[str]:
-    """Lines of at most `width` cells.
+    """Lines of at most `width` cells, broken at blanks; a word that is longer is broken after a slash, else anywhere.
 
-    >>> wrapped("aws/us-east-1/owned-8x-h200-sxm/1 in use", 20)
-    ['aws/us-east-1/', 'owned-8x-h200-sxm/1', 'in use']
+    >>> wrapped("lost: aws/us-east-1/owned-8x-h200-sxm/1 in use", 20)
+    ['lost: aws/us-east-1/', 'owned-8x-h200-sxm/1', 'in use']
     """
     lines: list[str] = []
-    for piece in re.findall(r"\s*(?:[^\s/]*/|[^\s/]+)", text):
-        word = piece.lstrip()
-        if lines and cell_len(lines[-1] + piece) <= width:
-            lines[-1] += piece
-        else:
-            lines += chop_cells(word, max(width, 1))
+    for word in text.split():
+        blank = " " if lines else ""
+        for piece in [word] if cell_len(word) <= width else _pieces(word):
+            if lines and cell_len(lines[-1] + blank + piece) <= width:
+                lines[-1] += blank + piece
+            else:
+                lines += chop_cells(piece, max(width, 1))
+            blank = ""
     return lines or [""]

@@ -29,7 +29,7 @@ def limits(plan: Plan) -> Section | None:
         shown += group[: _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else len(group)]
         left += len(group) - _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else 0
     shown.sort(key=_relative_slack)
-    headings = columns("limit", "where_", ">value", ">must be", ">slack", "wall")
+    headings = columns("limit", "where_", ">value", ">must be", ">slack", ">left?", "wall")
     table = Table(headings, tuple(_limit_row(reading) for reading in shown))
     more = (
         Paragraph(f"{left:,} more readings of the same kinds hold with as much slack or more; all are in the JSON.")
@@ -46,16 +46,12 @@ def _relative_slack(reading: ReadingLine) -> float:
 
 
 def _limit_row(reading: ReadingLine) -> tuple[str, ...]:
-    value, limit, slack = together(reading.unit, [reading.value, reading.limit, reading.slack], digits=4)
+    value, limit = together(reading.unit, [reading.value, reading.limit], digits=4)
+    slack = together(reading.unit, [reading.slack, reading.limit])[0]
     name = spoken(reading.name) + (f" {percentile(reading.percentile)}" if reading.percentile else "")
     share = _relative_slack(reading)
-    if abs(share) < 5e-5:
-        room = "none left"
-    elif reading.limit:
-        room = f"{slack} ({percent(share)})"
-    else:
-        room = slack
-    return name, plain(reading.where), value, bound(reading, limit), room, spoken(reading.wall)
+    room = ("none", "0 %") if abs(share) < 5e-5 else (slack, percent(share) if reading.limit else "")
+    return name, plain(reading.where), value, bound(reading, limit), *room, spoken(reading.wall)
 
 
 def binding(plan: Plan, places: Places) -> Section | None:
@@ -75,8 +71,11 @@ def binding(plan: Plan, places: Places) -> Section | None:
         Table(headings, tuple(_binding_row(line, places) for line in resolved)) if resolved else None,
     ]
     if other:
-        parts.append(Paragraph("Not resolved (the change is smaller than the gaps can tell apart):"))
-        parts.append(Bullets(tuple(places.change(line.limit, line.change) for line in other)))
+        rows = tuple(
+            (places.change(line.limit, line.change), effect(line.usd_per_year_change, "USD")) for line in other
+        )
+        caption = "Not resolved: the two gaps leave it open whether this changes anything"
+        parts.append(Table(columns("if this moves", "money a year"), rows, None, caption))
     if idle:
         parts.append(Paragraph("Moving these changes nothing:"))
         parts.append(Bullets(tuple(places.change(line.limit, line.change) for line in idle)))

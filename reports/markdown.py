@@ -6,8 +6,8 @@ import re
 
 from reports.content import Bullets, Content, Paragraph, Part, Table
 
-_MARKS = re.compile(r"([\\`*\[\]<>|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\$(?![0-9]))")
-_LINE_START = re.compile(r"^(\s*)([#+=-]|\d+(?=[.)]))")
+_MARKS = re.compile(r"([\\`*\[\]<|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|\$(?![0-9]))")
+_LINE_START = re.compile(r"^(\s*)([#+=>-]|\d+(?=[.)]))")
 _ENTITY = re.compile(r"&(?=#?\w+;)")
 
 
@@ -15,10 +15,10 @@ def escape(text: str) -> str:
     """Text that Markdown shows as it is.
 
     >>> print(escape("a|b *c* <script> [x](y) 1,000/s us-east-1 kv_cache"))
-    a\\|b \\*c\\* &lt;script&gt; \\[x\\](y) 1,000/s us-east-1 kv_cache
+    a\\|b \\*c\\* &lt;script> \\[x\\](y) 1,000/s us-east-1 kv_cache
     """
     marked = _MARKS.sub(r"\\\1", _ENTITY.sub("&amp;", text))
-    return marked.replace("\\<", "&lt;").replace("\\>", "&gt;")
+    return marked.replace("\\<", "&lt;")
 
 
 def _line(text: str) -> str:

@@ -70,8 +70,8 @@ _LIMITS = {
     "energy": "the energy limit",
     "min regions": "the least number of regions",
     "max regions": "the largest number of regions",
-    "node loss": "the share served after a node loss",
-    "region loss": "the share served after a region loss",
+    "node failure": "the share to be served after a node loss",
+    "region failure": "the share to be served after a region loss",
     "spot share": "the share that may rest on spot",
 }
 _LIMITS_OF = {

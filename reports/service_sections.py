@@ -22,9 +22,8 @@ def service(plan: Plan) -> Section | None:
     body = []
     for (name, where), held in rows.items():
         limited = next((line for line in held.values() if line.limit is not None), None)
-        values = together(
-            next(iter(held.values())).unit, [*(line.value for line in held.values()), limited.limit if limited else 0.0]
-        )
+        numbers = [*(line.value for line in held.values()), limited.limit if limited else 0.0]
+        values = together(next(iter(held.values())).unit, numbers, 4 if limited else 3)
         written = dict(zip(held, values[:-1], strict=True))
         limit = f"{percentile(limited.percentile)} {bound(limited, values[-1])}" if limited else "none"
         body.append((spoken(name), plain(where), *(written.get(one, "") for one in order), limit))
@@ -90,6 +89,4 @@ def _loss_table(what: str, found: list[Loss]) -> Table:
         )
     left = len(found) - len(rows)
     caption = f"After losing any one {what}, worst first" + (f" ({left:,} more leave as much or more)" if left else "")
-    return Table(
-        columns(f"{what} lost_", "workload", ">still served", ">share", "required"), tuple(rows), None, caption
-    )
+    return Table(columns(f"{what} lost", "workload", ">still served", ">share", "required"), tuple(rows), None, caption)

@@ -35,6 +35,7 @@ _STOPS = {
     "gap": "stopped at the gap asked for",
 }
 _KINDS_NAMED = 4
+_PROVEN = 5e-6
 
 
 def headline(plan: Plan, places: Places) -> str:
@@ -100,6 +101,8 @@ def _fleet(plan: Plan, places: Places) -> str:
 
 
 def _proof(plan: Plan) -> str:
+    if plan.status == "optimal" and (plan.gap or 0.0) < _PROVEN:
+        return f", proven to be the {goal(plan)}"
     if plan.status == "optimal":
         return f", within {percent(plan.gap or 0.0)} of the proven {goal(plan)}"
     stop = _STOPS.get(plan.stopped_by, f"stopped: {plain(plan.stopped_by)}")
@@ -164,7 +167,7 @@ def _held_by(plan: Plan, places: Places) -> str:
         return ""
     line = holding(plan)
     if line is None:
-        return "; no limit but demand itself, moved a little, changes that by more than the gap"
+        return "; no single limit but demand, relaxed a little, lowers it by more than the gap"
     carbon = _by_carbon(plan)
     worth = effect(_change(plan, line), "kg" if carbon else "USD", saves="would save")
     kind = " CO2e" if carbon else ""
@@ -193,7 +196,8 @@ def _way_out(plan: Plan, places: Places) -> str:
         return "; no change of a single limit alone helps" if plan.repairs else ""
     less = [one for one in helps if one.limit.startswith("demand")]
     more = [one for one in helps if one not in less]
-    return "; ways out: " + ", or ".join(_move(one, places) for one in [*more[:1], *less[:1]])
+    named = [_move(one, places) for one in [*more[:1], *less[:1]]]
+    return f"; {'ways' if named[1:] else 'a way'} out: {', or '.join(named)}"
 
 
 def _move(one: Repair, places: Places) -> str:

@@ -42,9 +42,11 @@ def _width(stream: TextIO) -> int:
         return max(40, int(asked))
     for one in (stream, sys.stderr, sys.stdin):
         try:
-            return max(40, min(os.get_terminal_size(one.fileno()).columns, _WIDEST))
+            found = os.get_terminal_size(one.fileno()).columns
         except (OSError, ValueError, AttributeError):
             continue
+        if found > 0:
+            return max(40, min(found, _WIDEST))
     return _PIPED
 
 

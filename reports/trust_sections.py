@@ -39,7 +39,7 @@ def assumptions(plan: Plan) -> Section | None:
     if not plan.assumptions:
         return None
     rows = tuple((one.name, one.value, one.source, one.confidence) for one in plan.assumptions)
-    table = Table(columns("assumption", "value", "source", "confidence"), rows)
+    table = Table(columns("assumption", "value", "source_", "confidence"), rows)
     changed = None
     if plan.lock.overridden:
         changed = Paragraph(

@@ -142,9 +142,14 @@ def money(usd: float, digits: int = 3) -> str:
 
 
 def dollars(usd: float) -> str:
-    """Dollars, whole: `$3,412,310`; cents only below ten dollars."""
-    sign = "-" if usd < 0 else ""
-    return f"{sign}${abs(usd):,.2f}" if 0 < abs(usd) < 10 else f"{sign}${abs(usd):,.0f}"
+    """Dollars, whole: `$3,412,310`; cents only below ten dollars.
+
+    >>> dollars(-1e-9), dollars(3.5), dollars(-1234.5)
+    ('$0', '$3.50', '-$1,234')
+    """
+    amount = abs(usd)
+    sign = "-" if usd <= -0.005 else ""
+    return f"{sign}${amount:,.2f}" if 0.005 <= amount < 10 else f"{sign}${amount:,.0f}"
 
 
 def mass(kg: float, digits: int = 3) -> str:
