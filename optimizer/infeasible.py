@@ -57,6 +57,7 @@ class _Model:
 
     def __init__(self, scenario: Scenario, options: milp.Options, progress: Watch | None) -> None:
         self.program = build(ask(scenario, closed=True))
+        self.scenario = scenario
         self.limits = {limit.name: limit for limit in self.program.limits().values()}
         self.progress = progress
         self.options = replace(options, time_limit_s=min(CHECK_S, options.time_limit_s), gap=0.01)

@@ -13,6 +13,7 @@ from scenarios.schema import Scenario
 
 HOURS_PER_YEAR = 8760.0
 EMBODIED_YEARS_WHEN_RENTED = 4.0
+LOOSEST_RELAXATION = 0.10
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,12 @@ class Hire:
         kg = self.accelerator.embodied_kg
         return np.nan if kg is None else kg * self.devices / self.embodied_years
 
-    @property
-    def most_nodes(self) -> float:
-        """Whole nodes within the quota."""
-        return self.quota_devices if np.isinf(self.quota_devices) else float(self.quota_devices // self.devices)
+    def most_nodes(self, relaxed: bool) -> float:
+        """Nodes that columns must have room for: the quota moved as far as re-solves will try, or dropped (`relaxed`)."""
+        if relaxed or np.isinf(self.quota_devices):
+            return np.inf
+        loosest = max(self.quota_devices * (1 + LOOSEST_RELAXATION), self.quota_devices + self.devices)
+        return float(loosest // self.devices)
 
     def usd_per_device_year(self) -> float:
         """Price of one device for a year without electricity, to compare candidates by."""
@@ -313,6 +316,7 @@ def _drop_dearer_twins(scenario: Scenario, found: Offers) -> None:
     Safe: supply, power, carbon and what a loss takes are the same, and the cheaper one under full load costs no more
     than the dearer one idle. Availability differs on spot, so spot is left alone.
     """
+
     def bill(hire: Hire, busy: bool) -> float:
         watts = hire.idle_w + (hire.load_w if busy else 0.0)
         place = scenario.region(hire.region)
@@ -321,14 +325,20 @@ def _drop_dearer_twins(scenario: Scenario, found: Offers) -> None:
 
     for dear in [hire for hire in found.hires if hire.procurement != "spot"]:
         for cheap in found.hires:
-            alike = (cheap.region, cheap.accelerator.name, cheap.devices) == (dear.region, dear.accelerator.name, dear.devices)
+            alike = (cheap.region, cheap.accelerator.name, cheap.devices) == (
+                dear.region,
+                dear.accelerator.name,
+                dear.devices,
+            )
             if alike and cheap is not dear and cheap.procurement != "spot" and bill(cheap, True) < bill(dear, False):
                 found.hires.remove(dear)
                 says = (
                     f"${bill(dear, False) / 1e3:,.0f}k a node and year, idle; the same node {_plainly(cheap)} costs "
                     f"${bill(cheap, True) / 1e3:,.0f}k under full load"
                 )
-                _reject(found, f"{dear.offer} {_plainly(dear)} in {dear.region}", "price", bill(cheap, True), "USD/yr", says)
+                _reject(
+                    found, f"{dear.offer} {_plainly(dear)} in {dear.region}", "price", bill(cheap, True), "USD/yr", says
+                )
                 break
 
 

@@ -12,6 +12,7 @@ from physics.tail_latency import usable_utilisation_mix
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
 
+LARGEST_EXACT_POOL = 8
 BAND_STARTS = np.array([1, 2, 3, 5, 9, 17, 33, 65])
 
 
@@ -70,18 +71,19 @@ class Variants:
         )
 
 
-def bands(most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def bands(most: np.ndarray, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[n, 8] smallest and largest size of each band for pools of at most `most` replicas; 0 where there is no band.
 
-    Up to 8 replicas every size is a band of its own.
+    Where `exact`, every size up to 7 is a band of its own: pools that the quota keeps at 8 replicas or fewer.
 
-    >>> bands(np.array([3.0]))[0][0, :4]
-    array([1., 2., 3., 0.])
+    >>> bands(np.array([3.0, 40.0]), np.array([True, False]))[0]
+    array([[ 1.,  2.,  3.,  0.,  0.,  0.,  0.,  0.],
+           [ 1.,  2.,  3.,  5.,  9., 17., 33.,  0.]])
     """
-    starts = np.where((most <= 8)[:, None], np.arange(1, 9)[None, :], BAND_STARTS[None, :]).astype(float)
+    starts = np.where(exact[:, None], np.arange(1, 9)[None, :], BAND_STARTS[None, :]).astype(float)
     starts = np.where(starts <= most[:, None], starts, 0.0)
-    ends = np.concatenate([starts[:, 1:] - 1, np.full((len(starts), 1), -1.0)], axis=1)
-    ends = np.where(ends < 1, most[:, None], ends)
+    following = np.concatenate([starts[:, 1:], np.zeros((len(starts), 1))], axis=1)
+    ends = np.where(following > 0, following - 1, most[:, None])
     return starts, np.where(starts > 0, ends, 0.0)
 
 
@@ -104,27 +106,24 @@ class Node:
         spanning = self.whole_server & (g > self.devices) & (g % self.devices == 0)
         return (inside | spanning) & (tensor_parallel <= self.link_domain)
 
+    def replicas(self, nodes: float, replica_devices: np.ndarray) -> np.ndarray:
+        """Replicas that so many nodes hold."""
+        if np.isinf(nodes):
+            return np.full(len(replica_devices), np.inf)
+        inside = np.floor(self.devices / replica_devices)
+        spanned = np.maximum(np.ceil(replica_devices / self.devices), 1)
+        return np.where(inside >= 1, nodes * inside, np.floor(nodes / spanned))
+
     def lost(self, replica_devices: np.ndarray) -> np.ndarray:
         """Replicas that can die with the planned number of nodes."""
         return np.maximum(np.floor(self.devices / replica_devices), 1.0) * self.dead_nodes
 
 
-def most_replicas(
-    table: Table, rows: np.ndarray, demand: float, lost: np.ndarray, node: Node, most_nodes: float
-) -> np.ndarray:
-    """Replicas beyond which no pool needs to grow: all demand on this pool alone plus a lost node, within the quota."""
-    workload = table.workload
+def needed_replicas(table: Table, rows: np.ndarray, demand: float, lost: np.ndarray) -> np.ndarray:
+    """Replicas beyond which no pool needs to grow: all demand on this pool alone, and what a loss takes."""
     slowest = table.prices.requests_per_s[rows].min(axis=1)
     # A pool below a quarter of full use at any size is not a design; 0.25 keeps the bound safe and finite.
-    alone = np.ceil(demand / (slowest * 0.25 * workload.max_utilization)) + lost + 1
-    devices = table.runs.devices[rows]
-    supply = np.floor(most_nodes * np.maximum(node.devices / devices, 0)) if np.isfinite(most_nodes) else np.inf
-    if np.isfinite(most_nodes):
-        inside = np.floor(node.devices / devices)
-        supply = np.where(
-            inside >= 1, most_nodes * inside, np.floor(most_nodes / np.maximum(devices / node.devices, 1))
-        )
-    return np.minimum(alone, supply)
+    return np.ceil(demand / (slowest * 0.25 * table.workload.max_utilization)) + lost + 1
 
 
 def variants(
@@ -134,9 +133,10 @@ def variants(
     node: Node,
     rows: np.ndarray,
     most: np.ndarray,
+    exact: np.ndarray,
     closed: bool,
     prune: bool,
-) -> Variants:
+) -> Variants | None:
     """All worthwhile (candidate, latency class) of a node type, with bands.
 
     With `closed`, candidates that only a limit of the user's rules out are there too, marked with that limit.
@@ -145,7 +145,8 @@ def variants(
     base_tags = _tags(table, rows)
     if not closed:
         keep = np.array([not tags for tags in base_tags], dtype=bool)
-        rows, most, base_tags = rows[keep], most[keep], [t for t, k in zip(base_tags, keep, strict=True) if k]
+        rows, most, exact = rows[keep], most[keep], exact[keep]
+        base_tags = [t for t, k in zip(base_tags, keep, strict=True) if k]
     classes = [(k, float(budget), ()) for k, budget in enumerate(time.budgets_s)]
     if closed and workload.ttft is not None:
         classes.append((0, np.inf, (f"ttft {workload.name}",)))
@@ -160,10 +161,10 @@ def variants(
                 node,
                 rows[quick],
                 most[quick],
+                exact[quick],
                 k,
                 budget,
                 [t + extra for t, q in zip(base_tags, quick, strict=True) if q],
-                prune,
             )
         )
     found = _join(parts)
@@ -229,14 +230,14 @@ def _at_class(
     node: Node,
     rows: np.ndarray,
     most: np.ndarray,
+    exact: np.ndarray,
     k: int,
     budget_s: float,
     tags: list[tuple[str, ...]],
-    prune: bool,
 ) -> Variants:
     devices = table.runs.devices[rows]
     lost = node.lost(devices)
-    smallest, largest = bands(most)
+    smallest, largest = bands(most, exact)
     utilisation = _usable(table, rows, smallest, budget_s)
     after = _usable(table, rows, np.maximum(smallest - lost[:, None], 0.0), budget_s)
     after = np.where(largest > lost[:, None], after, 0.0)

@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.candidates import Table, itl_limit_s, table
 from optimizer.offers import Hire, Offers, offers
-from optimizer.pools import Latency, Node, Variants, latency, most_replicas, variants
+from optimizer.pools import LARGEST_EXACT_POOL, Latency, Node, Variants, latency, needed_replicas, variants
 from physics.layout import Bands, Columns, Counts, Flows, Hires, Layout, Loads, LossRule, Pools, Requests
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
@@ -86,7 +86,8 @@ def _group(
     prune: bool,
 ) -> Variants | None:
     scenario = question.scenario
-    key = (hire.accelerator.name, hire.devices, hire.most_nodes, hire.availability, time.budgets_s.tobytes())
+    nodes = hire.most_nodes(question.closed)
+    key = (hire.accelerator.name, hire.devices, nodes, hire.availability, time.budgets_s.tobytes())
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
         node = _node(hire, dead if scenario.failures.node else 0)
@@ -97,11 +98,12 @@ def _group(
             else np.zeros(0, dtype=int)
         )
         demand = planned_demand(scenario, question.workloads[w]).sum(axis=(0, 1)).max()
-        most = most_replicas(
-            priced, rows, demand / hire.availability, node.lost(priced.runs.devices[rows]), node, hire.most_nodes
-        )
+        devices = priced.runs.devices[rows]
+        needed = needed_replicas(priced, rows, demand / hire.availability, node.lost(devices))
+        most = np.minimum(needed, node.replicas(nodes, devices))
+        exact = node.replicas(np.floor(hire.quota_devices / hire.devices), devices) <= LARGEST_EXACT_POOL
         can = most >= 1
-        cache[key] = variants(scenario, priced, time, node, rows[can], most[can], question.closed, prune)
+        cache[key] = variants(scenario, priced, time, node, rows[can], most[can], exact[can], question.closed, prune)
     return cache[key]
 
 
@@ -292,7 +294,7 @@ def _hires(question: Question, regions: tuple[str, ...], offer_names: tuple[str,
         load_w=np.array([hire.load_w for hire in hires]),
         nameplate_w=np.array([hire.nameplate_w for hire in hires]),
         embodied_kg_per_year=np.array([hire.embodied_kg_per_year for hire in hires]),
-        most_nodes=np.array([min(hire.most_nodes, needed[h]) for h, hire in enumerate(hires)]),
+        most_nodes=np.array([min(hire.most_nodes(question.closed), needed[h]) for h, hire in enumerate(hires)]),
     )
 
 
