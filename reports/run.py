@@ -78,33 +78,47 @@ def amount(flag: str, text: str, kind: str) -> float | None:
 
 def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: Sequence[Assumption] = ()) -> int:
     """Solve a scenario, print the report, write what was asked for; the exit code."""
-    import optimizer
-    from reports.progress import Watch
-
     time_limit = amount("--time-limit", asked.time_limit, "time")
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     gap = amount("--gap", asked.gap, "fraction")
-    with Watch(asked.quiet) as watch:
-        plan = optimizer.solve(
-            scenario,
-            binding=asked.binding,
-            curves=asked.curves,
-            progress=watch,
-            time_limit=time_limit,
-            gap=gap,
-            threads=asked.threads,
-            seed=asked.seed,
-            solver=asked.solver,
-            solver_log=asked.solver_log or None,
-            write_model=asked.write_model or None,
-        )
+    plan = _solved(scenario, asked, time_limit, gap)
     if extra:
         plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
     if asked.output:
         _write(asked.output, plan)
     show(plan, scenario, asked, first)
     return plan.exit_code
+
+
+def _solved(scenario: Scenario, asked: Asked, time_limit: float | None, gap: float | None) -> Plan:
+    import optimizer
+    from reports.progress import Watch
+
+    if asked.solver != "highs":
+        import logging
+
+        # Pyomo logs a traceback for a solver that is not there; the message below says it in one line.
+        logging.getLogger("pyomo").setLevel(logging.CRITICAL)
+    try:
+        with Watch(asked.quiet) as watch:
+            return optimizer.solve(
+                scenario,
+                binding=asked.binding,
+                curves=asked.curves,
+                progress=watch,
+                time_limit=time_limit,
+                gap=gap,
+                threads=asked.threads,
+                seed=asked.seed,
+                solver=asked.solver,
+                solver_log=asked.solver_log or None,
+                write_model=asked.write_model or None,
+            )
+    except optimizer.SolverError as error:
+        if asked.solver == "highs":
+            raise
+        raise wrong_flag("--solver", str(error)) from error
 
 
 def _write(name: str, plan: Plan) -> None:
@@ -139,7 +153,6 @@ def put(content: Content, as_markdown: bool = False) -> None:
 def check(scenario: Scenario, plan_file: str, as_json: bool) -> int:
     """Check a written plan against a scenario, by plain arithmetic; the exit code."""
     from optimizer.verify import verify
-
     from reports.words import count, plain
 
     plan = read_plan(plan_file)
