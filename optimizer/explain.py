@@ -39,10 +39,14 @@ def bindings(
     done = []
     for factor in factors:
         for limit in solved.program.limits().values():
-            if limit.name.split()[0] in (*NEVER_RELAXED, "itl", "ttft"):
+            kind = limit.name.split()[0]
+            if kind in (*NEVER_RELAXED, "itl", "ttft"):
                 continue
             by = fraction(limit, factor, _node_devices(solved.program, limit))
-            done.append(_by_column(plan, solved, limit, by, progress))
+            if kind == "quota":  # more supply needs columns for more nodes
+                done.append(_by_pricing(scenario, plan, solved, limit, by, progress))
+            else:
+                done.append(_by_column(plan, solved, limit, by, progress))
         for limit in latency_limits(scenario):
             done.append(_by_pricing(scenario, plan, solved, limit, factor, progress))
     return sorted(done, key=lambda b: (b.relaxation, b.usd_per_year_change[1], b.limit))
@@ -86,7 +90,7 @@ def _start(solved: Solved, limit: Elastic, by: float) -> np.ndarray | None:
 def _by_pricing(
     scenario: Scenario, plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None
 ) -> Binding:
-    """Relax a latency limit: candidates are priced and gated anew."""
+    """Relax a limit that decides which columns there are: candidates are priced and gated anew."""
     began = time.process_time()
     program = build(ask(moved(scenario, limit, by).scenario))
     found = milp.Solver(program.problem, solved.solver.options).solve(progress, stage=f"relax {limit.name}")

@@ -57,29 +57,38 @@ class _Model:
 
     def __init__(self, scenario: Scenario, options: milp.Options, progress: Watch | None) -> None:
         self.program = build(ask(scenario, closed=True))
-        self.scenario = scenario
+        self.plain = build(ask(scenario))
         self.limits = {limit.name: limit for limit in self.program.limits().values()}
         self.progress = progress
         self.options = replace(options, time_limit_s=min(CHECK_S, options.time_limit_s), gap=0.01)
         problem = self.program.problem
-        self.solver = milp.Solver(replace(problem, cost=np.zeros_like(problem.cost)), self.options)
+        any_fleet = replace(problem, cost=np.zeros_like(problem.cost))
+        self.solver = milp.Solver(any_fleet, self.options)
+        # Most questions are settled by the relaxation, which starts from where the last one ended.
+        self.relaxed = milp.Solver(replace(any_fleet, integer=np.zeros_like(problem.integer)), self.options)
 
     def possible(self, dropped: set[str]) -> bool | None:
         """Whether a fleet exists with these limits dropped; None where time ran out first."""
         names = [name for name in self.limits if name in dropped]
         columns = np.array([self.limits[name].col for name in names], dtype=np.intp)
-        if columns.size:
-            self.solver.move_columns(columns, np.zeros(columns.size), np.array([_most(self.limits[n]) for n in names]))
-        try:
-            found = self.solver.solve(self.progress, stage="conflict")
-        finally:
-            if columns.size:
-                self.solver.move_columns(columns, np.zeros(columns.size), np.zeros(columns.size))
-        return True if found.x is not None else False if found.why == "infeasible" else None
+        found = None
+        for solver in (self.relaxed, self.solver):
+            solver.move_columns(columns, np.zeros(columns.size), np.array([_most(self.limits[n]) for n in names]))
+            try:
+                found = solver.solve(self.progress, stage="conflict")
+            finally:
+                solver.move_columns(columns, np.zeros(columns.size), np.zeros(columns.size))
+            if found.why == "infeasible":
+                return False
+        return True if found is not None and found.x is not None else None
 
     def least(self, limit: Elastic) -> float | None:
         """Least relaxation of one limit that lets a fleet exist, None where none does."""
-        problem = self.program.problem
+        if self.possible({limit.name}) is False:
+            return None
+        program = self.program if limit.name.startswith("quota") else self.plain  # more supply needs more columns
+        limit = next(known for known in program.layout.elastics if known.name == limit.name)
+        problem = program.problem
         cost, upper = np.zeros_like(problem.cost), problem.upper.copy()
         cost[limit.col], upper[limit.col] = 1.0, _most(limit)
         found = milp.Solver(replace(problem, cost=cost, upper=upper), self.options).solve(

@@ -172,6 +172,8 @@ class Solver:
     def move_columns(self, columns: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Set bounds of columns."""
         columns = np.asarray(columns, dtype=np.int32)
+        if not columns.size:
+            return
         self._lower[columns], self._upper[columns] = lower, upper
         self._highs.changeColsBounds(len(columns), columns, self._lower[columns], self._upper[columns])
 

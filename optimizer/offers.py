@@ -13,7 +13,6 @@ from scenarios.schema import Scenario
 
 HOURS_PER_YEAR = 8760.0
 EMBODIED_YEARS_WHEN_RENTED = 4.0
-LOOSEST_RELAXATION = 0.10
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,10 @@ class Hire:
         kg = self.accelerator.embodied_kg
         return np.nan if kg is None else kg * self.devices / self.embodied_years
 
-    def most_nodes(self, relaxed: bool) -> float:
-        """Nodes that columns must have room for: the quota moved as far as re-solves will try, or dropped (`relaxed`)."""
-        if relaxed or np.isinf(self.quota_devices):
-            return np.inf
-        loosest = max(self.quota_devices * (1 + LOOSEST_RELAXATION), self.quota_devices + self.devices)
-        return float(loosest // self.devices)
+    @property
+    def most_nodes(self) -> float:
+        """Whole nodes within the quota."""
+        return self.quota_devices if np.isinf(self.quota_devices) else float(self.quota_devices // self.devices)
 
     def usd_per_device_year(self) -> float:
         """Price of one device for a year without electricity, to compare candidates by."""

@@ -74,7 +74,7 @@ class Variants:
 def bands(most: np.ndarray, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """[n, 8] smallest and largest size of each band for pools of at most `most` replicas; 0 where there is no band.
 
-    Where `exact`, every size up to 7 is a band of its own: pools that the quota keeps at 8 replicas or fewer.
+    Where `exact`, every size is a band of its own: pools that the quota keeps at 8 replicas or fewer.
 
     >>> bands(np.array([3.0, 40.0]), np.array([True, False]))[0]
     array([[ 1.,  2.,  3.,  0.,  0.,  0.,  0.,  0.],

@@ -86,11 +86,12 @@ def solve(
         program.write(Path(write_model))
     live = milp.Solver(program.problem, options)
     if solver == "highs":
-        found = simplest(program, live.solve(progress), options)
+        raw = live.solve(progress)
+        found = simplest(program, raw, options)
     else:
         from optimizer.pyomo_model import solve_with  # Pyomo takes a second to import
 
-        found = solve_with(program, solver, options)
+        raw = found = solve_with(program, solver, options)
     clock.lap("solve")
     sizes = _sizes(question, program)
     if found.why == "infeasible":
@@ -119,7 +120,7 @@ def solve(
     plan = checked(scenario, plan)
     clock.lap("verify")
     if binding and found.why != "interrupt":
-        solved = Solved(program, live, found)
+        solved = Solved(program, live, raw)
         priced = bindings(scenario, plan, solved, CURVE if curves else RELAXATION, progress)
         plan = plan.model_copy(update={"binding": priced})
         clock.lap("explain")

@@ -86,7 +86,8 @@ def _group(
     prune: bool,
 ) -> Variants | None:
     scenario = question.scenario
-    nodes = hire.most_nodes(question.closed)
+    # A closed question asks what dropping a limit would do, so its columns have room beyond the quota.
+    nodes = np.inf if question.closed else hire.most_nodes
     key = (hire.accelerator.name, hire.devices, nodes, hire.availability, time.budgets_s.tobytes())
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
@@ -101,7 +102,7 @@ def _group(
         devices = priced.runs.devices[rows]
         needed = needed_replicas(priced, rows, demand / hire.availability, node.lost(devices))
         most = np.minimum(needed, node.replicas(nodes, devices))
-        exact = node.replicas(np.floor(hire.quota_devices / hire.devices), devices) <= LARGEST_EXACT_POOL
+        exact = node.replicas(nodes, devices) <= LARGEST_EXACT_POOL
         can = most >= 1
         cache[key] = variants(scenario, priced, time, node, rows[can], most[can], exact[can], question.closed, prune)
     return cache[key]
@@ -294,7 +295,9 @@ def _hires(question: Question, regions: tuple[str, ...], offer_names: tuple[str,
         load_w=np.array([hire.load_w for hire in hires]),
         nameplate_w=np.array([hire.nameplate_w for hire in hires]),
         embodied_kg_per_year=np.array([hire.embodied_kg_per_year for hire in hires]),
-        most_nodes=np.array([min(hire.most_nodes(question.closed), needed[h]) for h, hire in enumerate(hires)]),
+        most_nodes=np.array(
+            [needed[h] if question.closed else min(hire.most_nodes, needed[h]) for h, hire in enumerate(hires)]
+        ),
     )
 
 
