@@ -105,8 +105,24 @@ def test_every_limit_has_value_limit_slack_and_wall() -> None:
     assert isinstance(table, Table)
     limited = [reading for reading in plans.READINGS if reading.limit is not None]
     assert len(table.rows) == len(limited)
-    assert ("quota", f"b200-sxm {plans.VIRGINIA}", "8 devices", "at most 8 devices", "none", "0 %", "capital") in table.rows
-    assert ("ITL mean", f"chat {plans.VIRGINIA} b200-sxm", "48.2 ms", "at most 50 ms", "1.8 ms", "3.6 %", "serving") in table.rows
+    assert (
+        "quota",
+        f"b200-sxm {plans.VIRGINIA}",
+        "8 devices",
+        "at most 8 devices",
+        "none",
+        "0 %",
+        "capital",
+    ) in table.rows
+    assert (
+        "ITL mean",
+        f"chat {plans.VIRGINIA} b200-sxm",
+        "48.2 ms",
+        "at most 50 ms",
+        "1.8 ms",
+        "3.6 %",
+        "serving",
+    ) in table.rows
 
 
 def test_many_readings_of_one_kind_are_told_by_their_tightest() -> None:
@@ -163,7 +179,9 @@ def hostile_plan() -> Plan:
     plan = plans.feasible(title=HOSTILE)
     return plan.model_copy(
         update={
-            "fleet": [line.model_copy(update={"workload": HOSTILE, "accelerator": HOSTILE}) for line in plan.fleet or []],
+            "fleet": [
+                line.model_copy(update={"workload": HOSTILE, "accelerator": HOSTILE}) for line in plan.fleet or []
+            ],
             "nodes": [line.model_copy(update={"accelerator": HOSTILE}) for line in plan.nodes],
             "flows": [flow.model_copy(update={"origin": HOSTILE}) for flow in plan.flows],
             "readings": [reading.model_copy(update={"where": HOSTILE}) for reading in plan.readings],
@@ -188,7 +206,9 @@ def test_hostile_names_stay_text_in_markdown() -> None:
 
 
 def test_lines_of_markdown_do_not_become_lists_or_headings() -> None:
-    content = Content("t", "h", "plain", (Section("s", "s", (Paragraph("- a"), Paragraph("1. b"), Bullets(("# c", "> d")))),))
+    content = Content(
+        "t", "h", "plain", (Section("s", "s", (Paragraph("- a"), Paragraph("1. b"), Bullets(("# c", "> d")))),)
+    )
     made = markdown(content)
     assert "\\- a" in made and "1\\. b" in made and "- \\# c" in made and "- \\> d" in made
 

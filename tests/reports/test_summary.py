@@ -16,9 +16,9 @@ def _line(plan: Plan) -> str:
 
 def test_a_fleet_in_one_sentence() -> None:
     assert _line(plans.feasible()) == (
-        "Buy 32 H200 (4 nodes) and 8 B200 (1 node): $3.41M and 212 t CO2e a year serve 1,000 requests/s from aws/us-east-1 "
-        "and aws/ca-central-1, within 0.08 % of the proven least cost; the quota of B200 in aws/us-east-1 holds it "
-        "(8 devices -> 16 devices would save $188k to $193k a year)."
+        "Buy 32 H200 (4 nodes) and 8 B200 (1 node): $3.41M and 212 t CO2e a year serve 1,000 requests/s "
+        "from aws/us-east-1 and aws/ca-central-1, within 0.08 % of the proven least cost; the quota of B200 in "
+        "aws/us-east-1 holds it (8 devices -> 16 devices would save $188k to $193k a year)."
     )
 
 
@@ -33,7 +33,10 @@ def test_cities_are_named_where_the_scenario_is_known() -> None:
     ("kind", "says"),
     [
         ("stopped", "stopped by hand, so up to 2.3 % better may exist."),
-        ("infeasible", "the budget and the demand of chat cannot hold together; ways out: the budget from $5M/yr to $17.4M/yr"),
+        (
+            "infeasible",
+            "the budget and the demand of chat cannot hold together; ways out: the budget from $5M/yr to $17.4M/yr",
+        ),
         ("no_candidate", "Nothing can run this"),
         ("no_incumbent", "neither found nor proven impossible; least cost is proven to be at least $2.9M/yr"),
     ],
@@ -52,7 +55,9 @@ def test_a_stopped_run_never_claims_proof_or_impossibility() -> None:
 def test_what_holds_it_is_never_demand_itself_nor_the_unresolved() -> None:
     plan = plans.feasible()
     assert holding(plan) == plan.binding[0]
-    only = plan.model_copy(update={"binding": [line for line in plan.binding if line.limit in ("demand chat", "carbon")]})
+    only = plan.model_copy(
+        update={"binding": [line for line in plan.binding if line.limit in ("demand chat", "carbon")]}
+    )
     assert holding(only) is None
     assert "no single limit but demand" in _line(only)
 

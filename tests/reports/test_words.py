@@ -6,7 +6,20 @@ import math
 
 import pytest
 
-from reports.words import count, device, dollars, listed, money, number, percent, percentile, plain, scale, spoken, together
+from reports.words import (
+    count,
+    device,
+    dollars,
+    listed,
+    money,
+    number,
+    percent,
+    percentile,
+    plain,
+    scale,
+    spoken,
+    together,
+)
 
 
 @pytest.mark.parametrize(
@@ -41,7 +54,9 @@ def test_value_and_limit_share_a_unit() -> None:
     assert together("USD/yr", [3.41e6, 5e6, None]) == ["$3.41M/yr", "$5M/yr", "unknown"]
 
 
-@pytest.mark.parametrize(("usd", "written"), [(0.0, "$0"), (-1e-9, "$0"), (3.5, "$3.50"), (-12.4, "-$12"), (1e6, "$1,000,000")])
+@pytest.mark.parametrize(
+    ("usd", "written"), [(0.0, "$0"), (-1e-9, "$0"), (3.5, "$3.50"), (-12.4, "-$12"), (1e6, "$1,000,000")]
+)
 def test_whole_dollars(usd: float, written: str) -> None:
     assert dollars(usd) == written
 
@@ -60,7 +75,12 @@ def test_text_from_outside_has_no_control_characters() -> None:
 
 
 def test_names() -> None:
-    assert [device(name) for name in ("b200-sxm", "mi300x", "trainium2", "a100-80")] == ["B200", "MI300X", "Trainium2", "A100-80"]
+    assert [device(name) for name in ("b200-sxm", "mi300x", "trainium2", "a100-80")] == [
+        "B200",
+        "MI300X",
+        "Trainium2",
+        "A100-80",
+    ]
     assert spoken("tail_latency") == "tail latency"
     assert [percentile(name) for name in ("P99", "99", "mean", "p50")] == ["P99", "P99", "mean", "P50"]
     assert [listed([]), listed(["a"]), listed(["a", "b"])] == ["", "a", "a and b"]
