@@ -34,6 +34,7 @@ _STOPS = {
     "interrupt": "stopped by hand",
     "gap": "stopped at the gap asked for",
 }
+_HELD = ("owned", "reserved", "on_demand", "spot")
 _KINDS_NAMED = 4
 _PROVEN = 5e-6
 
@@ -76,7 +77,7 @@ def purchases(plan: Plan) -> str:
         held[0] += line.nodes
         held[1] += line.nodes * line.devices_per_node
     clauses = []
-    for procurement, kinds in nodes.items():
+    for procurement, kinds in sorted(nodes.items(), key=lambda item: _HELD.index(item[0])):
         largest = sorted(kinds.items(), key=lambda item: -item[1][1])
         named = [f"{devices:,} {device(kind)} ({count(whole, 'node')})" for kind, (whole, devices) in largest if whole]
         if len(named) > _KINDS_NAMED:
