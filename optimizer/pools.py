@@ -134,6 +134,7 @@ def variants(
     rows: np.ndarray,
     most: np.ndarray,
     exact: np.ndarray,
+    demand: float,
     closed: bool,
     prune: bool,
 ) -> Variants | None:
@@ -165,6 +166,7 @@ def variants(
                 k,
                 budget,
                 [t + extra for t, q in zip(base_tags, quick, strict=True) if q],
+                demand,
             )
         )
     found = _join(parts)
@@ -234,6 +236,7 @@ def _at_class(
     k: int,
     budget_s: float,
     tags: list[tuple[str, ...]],
+    demand: float,
 ) -> Variants:
     devices = table.runs.devices[rows]
     lost = node.lost(devices)
@@ -241,7 +244,27 @@ def _at_class(
     utilisation = _usable(table, rows, smallest, budget_s)
     after = _usable(table, rows, np.maximum(smallest - lost[:, None], 0.0), budget_s)
     after = np.where(largest > lost[:, None], after, 0.0)
+    enough = _enough(demand / table.prices.requests_per_s[rows].min(axis=1), lost, smallest, utilisation, after)
+    smallest = np.where(smallest <= enough[:, None], smallest, 0.0)
+    largest = np.where(smallest > 0, np.minimum(largest, enough[:, None]), 0.0)
     return Variants(rows, np.full(rows.size, k), tags, devices, lost, smallest, largest, utilisation, after)
+
+
+def _enough(busy: np.ndarray, lost: np.ndarray, smallest: np.ndarray, use: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Replicas with which a pool serves all demand alone, `busy` of them at work, also after what a loss takes.
+
+    A tight bound matters: the columns that say whether a band is in use are tied to the counts by it.
+    """
+
+    def least(needed: np.ndarray, there: np.ndarray) -> np.ndarray:
+        return np.where(there, np.maximum(smallest, np.ceil(needed)), np.inf).min(axis=1)
+
+    b, k = busy[:, None], lost[:, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        working = least(b / use, (smallest > 0) & (use > 0))
+        spared = least((b + k) / use, (smallest > 0) & (use > 0))
+        smaller = least(k + b / after, (smallest > 0) & (after > 0))
+    return np.where(lost > 0, np.maximum(np.maximum(working, spared), smaller), working)
 
 
 def _join(parts: list[Variants]) -> Variants | None:

@@ -104,7 +104,18 @@ def _group(
         most = np.minimum(needed, node.replicas(nodes, devices))
         exact = node.replicas(nodes, devices) <= LARGEST_EXACT_POOL
         can = most >= 1
-        cache[key] = variants(scenario, priced, time, node, rows[can], most[can], exact[can], question.closed, prune)
+        cache[key] = variants(
+            scenario,
+            priced,
+            time,
+            node,
+            rows[can],
+            most[can],
+            exact[can],
+            demand / hire.availability,
+            question.closed,
+            prune,
+        )
     return cache[key]
 
 
