@@ -13,7 +13,7 @@ import typer
 
 from reports import options
 from reports.cheapest import cheapest
-from reports.problems import failed
+from reports.problems import INTERRUPTED, failed
 
 app = typer.Typer(
     add_completion=False,
@@ -192,6 +192,8 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = app(args=list(arguments), prog_name="argosy", standalone_mode=False)
         sys.stdout.flush()
+        if code == INTERRUPTED:  # typer turns Ctrl-C into this code by itself
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
         # Whoever read the output has left; nothing more can be said there, not even when Python closes it.

@@ -52,7 +52,7 @@ def _least(table: Table, rows: list[tuple[str, ...]], place: int) -> int:
         return max(title, max((cell_len(row[place]) for row in rows), default=0))
     if column.below:
         return natural
-    words = [cell_len(piece) for row in rows for piece in _pieces(row[place])]
+    words = [cell_len(word) for row in rows for word in row[place].split()]
     # A long sentence in a column of its longest word would be a tower.
     return max(title, min(_LONGEST_WORD, max(words, default=1)), min(natural, 14), min(natural // 8, 30))
 

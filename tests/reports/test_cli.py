@@ -99,7 +99,8 @@ def test_a_fault_is_one_line_and_how_to_see_more(
 def test_ctrl_c_before_any_fleet(answering: Answering, capsys: pytest.CaptureFixture[str]) -> None:
     answering(KeyboardInterrupt())
     assert cli.run(["solve", "capstone"]) == 130
-    assert capsys.readouterr().out == ""
+    captured = capsys.readouterr()
+    assert (captured.out, captured.err) == ("", "interrupted before a fleet was found\n")
 
 
 def test_options_reach_the_solver_in_si(answering: Answering, tmp_path: Path) -> None:
