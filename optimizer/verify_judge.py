@@ -105,7 +105,7 @@ class Judge:
             if why:
                 return Judgement(False, why=why)
         nodes = self.least_nodes(counts)
-        why = self.supply(nodes)
+        why = self.supply(nodes) or self._hopeless(nodes)
         if why:
             return Judgement(False, why=why)
         for slot in self.world.slots:
@@ -150,6 +150,21 @@ class Judge:
         most = self.scenario.limits.max_regions
         if most is not None and len({hire.region for hire in nodes}) > most:
             return "max regions"
+        return ""
+
+    def _hopeless(self, nodes: dict[NodeKey, dict[str, int]]) -> str:
+        """A limit that the nodes alone break, whatever runs on them; "" where there is none."""
+        limits, accounts = self.scenario.limits, self.fixed(nodes)
+        if len({hire.region for hire in nodes}) < (limits.min_regions or 1):
+            return "min regions"
+        for name, cap in (
+            ("usd_per_year", limits.budget_usd_per_year),
+            ("kg_co2e_per_year", limits.carbon_kg_per_year),
+            ("litres_per_year", limits.water_litres_per_year),
+            ("kwh_per_year", limits.energy_kwh_per_year),
+        ):
+            if cap is not None and accounts[name] > cap * (1 + ROUNDING):
+                return name
         return ""
 
     def stocks(self, counts: Counts, slot: str) -> list[Stock]:

@@ -1,0 +1,205 @@
+"""The best fleet by enumeration: every integer fleet inside small bounds, judged by the independent check's rules."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizer.verify_judge import Counts, Judge, Judgement
+from optimizer.verify_judge_lp import GOALS
+from optimizer.verify_nodes import NodeFacts
+from optimizer.verify_types import NodeKey, PoolKey, Way
+
+ACCOUNTS = ("usd_per_year", "kg_co2e_per_year", "kwh_per_year", "litres_per_year", "devices")
+
+
+@dataclass
+class Best:
+    """The best fleet found, and how many there were and were judged."""
+
+    judgement: Judgement = field(default_factory=lambda: Judgement(False, why="no fleet is large enough"))
+    counts: Counts = field(default_factory=dict)
+    fleets: int = 0
+    judged: int = 0
+
+
+@dataclass(frozen=True)
+class Stand:
+    """One way to fill the nodes of one hire."""
+
+    counts: Counts
+    goal: float
+    rate: np.ndarray
+    devices: np.ndarray
+
+
+def hires(scenario) -> list[NodeKey]:
+    """Every way to have nodes that the scenario names."""
+    procurement, found = scenario.procurement, []
+    for region in scenario.regions:
+        for name in scenario.accelerators:
+            accelerator = scenario.catalog.accelerators[name]
+            if procurement.owned:
+                devices = procurement.owned.devices_per_node.get(name, accelerator.devices_per_node)
+                found.append(NodeKey(region, f"owned-{devices}x-{name}", "owned"))
+            for instance in scenario.catalog.instances_in(region, name):
+                found.append(NodeKey(region, instance.name, "on_demand"))
+                found.append(NodeKey(region, instance.name, "reserved"))
+                found.append(NodeKey(region, f"spot-{instance.name}", "spot"))
+    return found
+
+
+def ways(scenario) -> list[Way]:
+    """Every way to run each workload from its allow-lists; all of them must be given."""
+    found = []
+    for workload in scenario.workloads.values():
+        for lists in itertools.product(
+            scenario.accelerators,
+            workload.precisions,
+            workload.kv_precisions,
+            workload.tensor_parallel,
+            workload.pipeline_parallel,
+            workload.batch,
+        ):
+            accelerator, precision, kv_precision, tensor, pipeline, batch = lists
+            found.append(Way(workload.name, accelerator, precision, kv_precision, tensor, pipeline, 1, batch))
+    return found
+
+
+def optimum(scenario, most: int = 8) -> Best:
+    """The best of all fleets with at most `most` replicas of each pool and procurement."""
+    judge, best = Judge(scenario), Best()
+    stands = [list(_stands(judge, hire, most)) for hire in hires(scenario)]
+    stands = [options for options in stands if len(options) > 1]
+    if not stands:
+        return best
+    order = _worth_judging(judge, stands, best)
+    for goal, picks in order:
+        if goal >= best.judgement.objective:
+            break
+        counts = {
+            key: number
+            for options, pick in zip(stands, picks, strict=True)
+            for key, number in options[pick].counts.items()
+        }
+        judgement = judge.judge(counts)
+        best.judged += 1
+        if judgement.objective < best.judgement.objective:
+            best.judgement, best.counts = judgement, counts
+    return best
+
+
+def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """Fleets that have the supply and could carry the demand, the cheapest by their nodes alone first."""
+    shape = tuple(len(options) for options in stands)
+    best.fleets = int(np.prod(shape))
+
+    def over_all(pick):
+        total = 0.0
+        for axis, options in enumerate(stands):
+            values = np.array([pick(stand) for stand in options])
+            view = [1] * len(shape) + list(values.shape[1:])
+            view[axis] = len(options)
+            total = total + values.reshape(view)
+        return total
+
+    scenario, world = judge.scenario, judge.world
+    demand = np.array(
+        [
+            sum(world.demand(w, s, o, t) for s in range(len(workload.shapes)) for o in scenario.origins)
+            for w, workload in scenario.workloads.items()
+            for t in world.slots
+        ]
+    )
+    quotas = np.array([world.quota(r, a) for r in scenario.regions for a in scenario.accelerators for _ in world.slots])
+    good = (over_all(lambda stand: stand.rate) >= demand * (1 - 1e-9)).all(axis=-1)
+    good &= (over_all(lambda stand: stand.devices) <= quotas).all(axis=-1)
+    picks = np.argwhere(good)
+    goals = over_all(lambda stand: stand.goal)[good]
+    for place in np.argsort(goals, kind="stable"):
+        yield float(goals[place]), tuple(picks[place])
+
+
+def _stands(judge: Judge, hire: NodeKey, most: int) -> Iterator[Stand]:
+    scenario, world = judge.scenario, judge.world
+    facts = world.node(hire)
+    yield Stand({}, 0.0, np.zeros(_rates(scenario)), np.zeros(_devices(scenario)))
+    if not isinstance(facts, NodeFacts):
+        return
+    keys = [
+        PoolKey(hire.region, hire.offer, way, serves)
+        for way in ways(scenario)
+        if way.accelerator == facts.accelerator
+        for serves in judge.classes(way.workload, hire.region)
+    ]
+    keys = [key for key in keys if not judge.runs_at_all(key, hire.procurement)]
+    quota = world.quota(hire.region, facts.accelerator)
+    tops = [int(min(most, quota // key.way.devices)) for key in keys]
+    for numbers in _within([key.way.devices for key in keys], tops, quota, len(world.slots) if facts.timed else 1):
+        if not any(any(number) for number in numbers):
+            continue
+        spread = [number if facts.timed else number * len(world.slots) for number in numbers]
+        counts = {(key, hire.procurement): number for key, number in zip(keys, spread, strict=True) if any(number)}
+        nodes = judge.least_nodes(counts)
+        if not judge.supply(nodes):
+            yield Stand(counts, _goal(judge, nodes), _rate(judge, counts), _in_nodes(judge, nodes))
+
+
+def _within(sizes: list[int], tops: list[int], quota: float, slots: int) -> Iterator[tuple[tuple[int, ...], ...]]:
+    """Replicas of every pool in every slot whose devices stay within the quota."""
+    if not sizes:
+        yield ()
+        return
+
+    def one_slot(at: int, left: float) -> Iterator[tuple[int, ...]]:
+        if at == len(sizes):
+            yield ()
+            return
+        for number in range(min(tops[at], int(min(left, 1e9) // sizes[at])) + 1):
+            for rest in one_slot(at + 1, left - number * sizes[at]):
+                yield (number, *rest)
+
+    for by_slot in itertools.product(list(one_slot(0, quota)), repeat=slots):
+        yield tuple(zip(*by_slot, strict=True))
+
+
+def _goal(judge: Judge, nodes) -> float:
+    accounts, objective = judge.fixed(nodes), judge.scenario.objective
+    staff = judge.scenario.planning.staff_usd_per_year
+    goal = accounts[GOALS[objective.account]]
+    if objective.account == "cost":
+        goal += objective.carbon_usd_per_kg * accounts["kg_co2e_per_year"] - staff
+    return goal
+
+
+def _rates(scenario) -> int:
+    return len(scenario.workloads) * len(scenario.slots)
+
+
+def _devices(scenario) -> int:
+    return len(scenario.regions) * len(scenario.accelerators) * len(scenario.slots)
+
+
+def _rate(judge: Judge, counts: Counts) -> np.ndarray:
+    """[workload, slot] most requests that the replicas could carry at any usable utilisation."""
+    names, slots = list(judge.scenario.workloads), judge.world.slots
+    total = np.zeros((len(names), len(slots)))
+    for (key, _), numbers in counts.items():
+        most = judge.scenario.workloads[key.way.workload].max_utilization
+        total[names.index(key.way.workload)] += max(judge.world.rates(key.way)) * most * np.array(numbers)
+    return total.ravel()
+
+
+def _in_nodes(judge: Judge, nodes) -> np.ndarray:
+    """[region, accelerator, slot] devices of whole nodes."""
+    scenario, slots = judge.scenario, judge.world.slots
+    regions, names = list(scenario.regions), list(scenario.accelerators)
+    total = np.zeros((len(regions), len(names), len(slots)))
+    for hire, by_slot in nodes.items():
+        facts = judge.world.node(hire)
+        for t, slot in enumerate(slots):
+            total[regions.index(hire.region), names.index(facts.accelerator), t] += by_slot[slot] * facts.devices
+    return total.ravel()

@@ -1,0 +1,255 @@
+"""Random tiny questions, each of a kind that makes one part of the program matter, small enough to enumerate.
+
+`limited(kind, seed)` is the question, and beside it the same one with the limit of its kind left out.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from optimizer.verify_world import World
+from scenarios import from_mapping
+from tests.optimizer.brute_force import ways
+
+KINDS = ("node loss", "region loss", "shapes", "shared", "slots", "min regions", "carbon", "budget", "classes", "spot")
+REGIONS = ("aws/us-east-1", "aws/us-west-2")
+
+
+def limited(kind: str, seed: int) -> tuple[Any, Any]:
+    """The question of a kind, and the one without the limit that the kind is about."""
+    rng = random.Random(f"{kind} {seed}")
+    data = _base(rng)
+    limit = _MAKERS[kind](rng, data)
+    relaxed = from_mapping(_sized(rng, data))
+    limit(data, relaxed)
+    return from_mapping(data), relaxed
+
+
+def _base(rng: random.Random) -> dict[str, Any]:
+    """One workload, one origin, one region, one accelerator, owned nodes."""
+    name, room = rng.choice(("l4", "l40s", "h100-sxm")), rng.choice((1, 2, 4))
+    return {
+        "name": "tiny",
+        "origins": {"east": {"near": REGIONS[0], "last_mile": "10 ms"}},
+        "workloads": {"chat": _workload(rng, room)},
+        "regions": {REGIONS[0]: _region(rng, [name])},
+        "accelerators": [name],
+        "procurement": {
+            "owned": {
+                "prices": {name: rng.choice(("$4,000", "$9,000"))},
+                "devices_per_node": {name: room},
+            }
+        },
+        "solver": {"gap": 0.0},
+    }
+
+
+def _workload(rng: random.Random, room: int) -> dict[str, Any]:
+    return {
+        "model": "llama-3.1-8b",
+        "requests": [_shape(rng, "short", 1.0)],
+        "demand": {"east": 1.0},
+        "ttft": {"limit": f"{rng.choice((600, 900, 1500))} ms", "percentile": rng.choice((99, 99, 50))},
+        "precisions": ["fp8"],
+        "tensor_parallel": rng.choice(([1], [1], [2], [1, 2])) if room > 1 else [1],
+        "pipeline_parallel": [1],
+        "batch": sorted(rng.sample((4, 8, 12, 24), rng.choice((1, 2)))),
+    }
+
+
+def _shape(rng: random.Random, name: str, share: float) -> dict[str, Any]:
+    prompt, output = rng.randrange(100, 900), rng.randrange(40, 200)
+    return {"name": name, "share": share, "prompt_tokens": prompt, "output_tokens": output}
+
+
+def _region(rng: random.Random, names: list[str]) -> dict[str, Any]:
+    return {
+        "quota": {name: rng.choice((4, 6, 8)) for name in names},
+        "electricity": f"${rng.choice((0.04, 0.09, 0.2))}/kWh",
+        "carbon": {"direct": f"{rng.choice((5, 120, 400))} g/kWh"},
+    }
+
+
+def _sized(rng: random.Random, data: dict[str, Any]) -> dict[str, Any]:
+    """Demand of about as many replicas as a node or two hold, whatever the physics says a replica can do."""
+    world_of = from_mapping(data)
+    world = World(world_of)
+    for name, workload in data["workloads"].items():
+        rates = [min(world.rates(way)) for way in ways(world_of) if way.workload == name]
+        replicas = rng.uniform(0.4, 1.7) / len(workload["demand"])
+        for origin, level in workload["demand"].items():
+            levels = level if isinstance(level, list) else [level]
+            sized = [round(replicas * each * min(rates), 4) for each in levels]
+            workload["demand"][origin] = sized if isinstance(level, list) else sized[0]
+    return data
+
+
+def _two_regions(rng: random.Random, data: dict[str, Any]) -> None:
+    data["regions"][REGIONS[1]] = _region(rng, data["accelerators"])
+
+
+def _two_origins(data: dict[str, Any]) -> None:
+    data["origins"]["west"] = {"near": REGIONS[1], "last_mile": "10 ms"}
+    for workload in data["workloads"].values():
+        workload["demand"]["west"] = 0.7
+
+
+def _node_loss(rng: random.Random, data: dict[str, Any]):
+    if rng.random() < 0.5:
+        _two_regions(rng, data)
+    if rng.random() < 0.3:
+        _two_origins(data)
+    rule = {"served": f"{rng.choice((60, 80, 100))}%", "scope": rng.choice(("total", "each"))}
+    return lambda data, _: data.update(failures={"node": rule})
+
+
+def _region_loss(rng: random.Random, data: dict[str, Any]):
+    _two_regions(rng, data)
+    if rng.random() < 0.5:
+        _two_origins(data)
+    rule = {"served": f"{rng.choice((30, 60, 100))}%", "scope": rng.choice(("total", "each"))}
+    return lambda data, _: data.update(failures={"region": rule})
+
+
+def _shapes(rng: random.Random, data: dict[str, Any]):
+    workload = data["workloads"]["chat"]
+    share = rng.choice((0.3, 0.5, 0.8))
+    workload["requests"] = [_shape(rng, "short", share), _shape(rng, "long", 1 - share)]
+    workload["requests"][1]["prompt_tokens"] *= rng.choice((2, 5))
+    if rng.random() < 0.4:
+        data["failures"] = {"node": {"served": "60%", "scope": "total"}}
+
+    def limit(data: dict[str, Any], relaxed: Any) -> None:
+        # Between the two shapes' own times at the largest batch: the mix must be watched.
+        times = [run.itl_s for way in ways(relaxed) for run in World(relaxed).running(way)]
+        at = min(times) + rng.uniform(0.15, 0.7) * (max(times) - min(times))
+        data["workloads"]["chat"]["itl"] = {"limit": f"{at * 1e3:.4f} ms", "percentile": "mean"}
+
+    return limit
+
+
+def _shared(rng: random.Random, data: dict[str, Any]):
+    """Two workloads; the question is the same, what matters is whether they share a node."""
+    data["workloads"]["search"] = _workload(rng, 4) | {"tensor_parallel": [1]}
+    name = data["accelerators"][0]
+    data["procurement"]["owned"]["devices_per_node"] = {name: 4}
+    data["regions"][REGIONS[0]]["quota"] = {name: 8}
+    for workload in data["workloads"].values():
+        workload["batch"] = workload["batch"][:1]
+    if rng.random() < 0.4:
+        data["failures"] = {"node": {"served": "50%", "scope": "total"}}
+    return lambda data, _: None
+
+
+def _slots(rng: random.Random, data: dict[str, Any]):
+    """A day with a peak, owned nodes beside rented ones."""
+    data["accelerators"] = ["h100-sxm"]
+    data["procurement"] = {
+        "owned": {"prices": {"h100-sxm": "$40,000"}, "devices_per_node": {"h100-sxm": rng.choice((1, 2))}},
+        "on_demand": {
+            "startup": rng.choice(("10 min", "60 min", "9 h")),
+            "prices": {REGIONS[0]: {"p5.4xlarge": "$4/h"}},
+        },
+    }
+    data["regions"][REGIONS[0]] |= {"quota": {"h100-sxm": 4}}
+    data["slots"] = [
+        {"name": "night", "hours": 2920, "start_hour": 0},
+        {"name": "day", "hours": 4380, "start_hour": 8},
+        {"name": "evening", "hours": 1460, "start_hour": 20},
+    ][: rng.choice((2, 3))]
+    data["slots"][-1]["hours"] = 8760 - sum(slot["hours"] for slot in data["slots"][:-1])
+    workload = data["workloads"]["chat"] | {"tensor_parallel": [1]}
+    workload["batch"] = workload["batch"][:1]
+    workload["demand"] = {"east": [rng.uniform(0.1, 0.8), 1.0, rng.uniform(0.3, 1.4)][: len(data["slots"])]}
+    data["workloads"]["chat"] = workload
+    if rng.random() < 0.3:
+        data["failures"] = {"node": {"served": "50%", "scope": "total"}}
+    return lambda data, _: None
+
+
+def _min_regions(rng: random.Random, data: dict[str, Any]):
+    _two_regions(rng, data)
+    if rng.random() < 0.4:
+        _two_origins(data)
+    limits = {"min_regions": 2, "min_region_share": f"{rng.choice((5, 20, 45))}%"}
+    return lambda data, _: data.update(limits=limits)
+
+
+def _carbon(rng: random.Random, data: dict[str, Any]):
+    """A dirty cheap region and a clean dear one (or a clean dear device)."""
+    _two_regions(rng, data)
+    data["regions"][REGIONS[0]] |= {"carbon": {"direct": "400 g/kWh"}, "electricity": "$0.03/kWh"}
+    data["regions"][REGIONS[1]] |= {"carbon": {"direct": "20 g/kWh"}, "electricity": "$0.20/kWh"}
+    factor = rng.choice((0.4, 0.7, 0.9, 0.97))
+
+    def limit(data: dict[str, Any], relaxed: Any) -> None:
+        from tests.optimizer.brute_force import optimum
+
+        kg = optimum(relaxed).judgement.accounts.get("kg_co2e_per_year", 1e6)
+        data["limits"] = {"carbon": f"{factor * kg / 1e3:.6f} t/yr"}
+
+    return limit
+
+
+def _budget(rng: random.Random, data: dict[str, Any]):
+    """The greenest fleet within a budget."""
+    _carbon(rng, data)
+    data["objective"] = rng.choice(("carbon", "energy"))
+    factor = rng.choice((0.8, 0.95, 0.999))
+
+    def limit(data: dict[str, Any], relaxed: Any) -> None:
+        from tests.optimizer.brute_force import optimum
+
+        usd = optimum(relaxed).judgement.accounts.get("usd_per_year", 1e9)
+        data["limits"] = {"budget": f"${factor * usd:.2f}/yr"}
+
+    return limit
+
+
+def _classes(rng: random.Random, data: dict[str, Any]):
+    """A near and a far origin: the same pool may be too full for the far one."""
+    _two_origins(data)
+    if rng.random() < 0.4:
+        _two_regions(rng, data)
+    if rng.random() < 0.4:
+        data["failures"] = {"node": {"served": "60%", "scope": "each"}}
+    workload = data["workloads"]["chat"]
+    del workload["ttft"]
+    workload["batch"] = workload["batch"][:1]
+
+    def limit(data: dict[str, Any], relaxed: Any) -> None:
+        world = World(relaxed)
+        own = max(run.prefill_s + 2 * run.step_s for way in ways(relaxed) for run in world.running(way))
+        trip = 1.3 * relaxed.catalog.round_trip(*reversed(REGIONS)).p50_s + 0.010
+        milliseconds = 1e3 * (trip + rng.uniform(1.0, 1.8) * own)
+        data["workloads"]["chat"]["ttft"] = {"limit": f"{milliseconds:.3f} ms", "percentile": 99}
+
+    return limit
+
+
+def _spot(rng: random.Random, data: dict[str, Any]):
+    """Spot beside on demand; what spot may carry is limited."""
+    data["accelerators"] = ["l4"]
+    data["regions"] = {REGIONS[0]: _region(rng, ["l4"])}
+    data["regions"][REGIONS[0]]["quota"] = {"l4": 8}
+    data["workloads"]["chat"] |= {"tensor_parallel": [1], "batch": [rng.choice((8, 12))]}
+    data["procurement"] = {"on_demand": True, "spot": {"availability": 0.9, "max_share": "100%"}}
+    if rng.random() < 0.6:
+        data["failures"] = {"node": {"served": "40%", "scope": "total"}}
+    share = rng.choice((20, 40))
+    return lambda data, _: data["procurement"]["spot"].update(max_share=f"{share}%")
+
+
+_MAKERS = {
+    "node loss": _node_loss,
+    "region loss": _region_loss,
+    "shapes": _shapes,
+    "shared": _shared,
+    "slots": _slots,
+    "min regions": _min_regions,
+    "carbon": _carbon,
+    "budget": _budget,
+    "classes": _classes,
+    "spot": _spot,
+}
