@@ -175,6 +175,7 @@ def layout_of(question: Question) -> Layout:
         },
         spot_max_share=scenario.procurement.spot.max_share if scenario.procurement.spot else 1.0,
         spare_nodes=scenario.planning.spare_nodes,
+        maintenance_nodes=scenario.planning.maintenance_nodes,
         min_regions=scenario.limits.min_regions or 1,
         min_region_share=scenario.limits.min_region_share,
         max_regions=scenario.limits.max_regions,

@@ -17,7 +17,7 @@ from optimizer.verify_bills import node_bill, totals
 from optimizer.verify_latency import usable_utilisation
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_routing import Server, most_served, most_served_mix
-from optimizer.verify_types import NodeKey, PoolKey, Way
+from optimizer.verify_types import NodeKey, PoolKey
 from optimizer.verify_world import World
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Judge:
             if why:
                 return Judgement(False, why=why)
         nodes = self.least_nodes(counts)
-        why = self.supply(nodes) or self._hopeless(nodes)
+        why = self.supply(nodes) or self._hopeless(nodes) or self._too_few_regions(counts)
         if why:
             return Judgement(False, why=why)
         for slot in self.world.slots:
@@ -166,6 +166,21 @@ class Judge:
             if cap is not None and accounts[name] > cap * (1 + ROUNDING):
                 return name
         return ""
+
+    def _too_few_regions(self, counts: Counts) -> str:
+        """Whether fewer regions than asked could carry their share, whatever the routing; "" where enough could."""
+        limits, most = self.scenario.limits, defaultdict(float)
+        if (limits.min_regions or 1) <= 1:
+            return ""
+        asked = 0.0
+        for slot, hours in self.world.hours.items():
+            for name, workload in self.scenario.workloads.items():
+                asked += hours * sum(self._asked(name, slot, shape) for shape in range(len(workload.shapes)))
+            for stock in self.stocks(counts, slot):
+                busy = self.usable(stock.key, stock.replicas) * stock.replicas * stock.availability
+                most[stock.key.region] += hours * busy * max(self.world.rates(stock.key.way))
+        enough = [region for region, rate in most.items() if rate >= limits.min_region_share * asked * (1 - 1e-6)]
+        return "min regions" if len(enough) < limits.min_regions else ""
 
     def stocks(self, counts: Counts, slot: str) -> list[Stock]:
         """Pools in a slot, summed over procurements."""
@@ -283,8 +298,8 @@ class Judge:
             self._served[key] = most_served(self.world, workload, slot, ceilings, scope).share
         return self._served[key]
 
-    def _asked(self, workload: str, slot: str) -> float:
-        return sum(self.world.demand(workload, 0, origin, slot) for origin in self.scenario.origins)
+    def _asked(self, workload: str, slot: str, shape: int = 0) -> float:
+        return sum(self.world.demand(workload, shape, origin, slot) for origin in self.scenario.origins)
 
     def _ceiling(self, workload: str, region: str, stocks: list[Stock]) -> dict[float, float]:
         budgets = sorted({self.world.budget_s(workload, origin, region) for origin in self.scenario.origins})
@@ -300,10 +315,3 @@ class Judge:
 def judge(scenario: Scenario, counts: Counts) -> Judgement:
     """Judge one fleet; see `Judge` for many of the same scenario."""
     return Judge(scenario).judge(counts)
-
-
-def way_from(
-    workload: str, accelerator: str, precision: str, kv_precision: str, tensor_parallel: int, batch: int
-) -> Way:
-    """A way without pipeline or expert parallelism."""
-    return Way(workload, accelerator, precision, kv_precision, tensor_parallel, 1, 1, batch)

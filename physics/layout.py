@@ -252,6 +252,8 @@ class Layout:
     site_power_w: dict[int, float]
     spot_max_share: float
     spare_nodes: int
+    maintenance_nodes: int
+    """Nodes that are down for maintenance when another is lost."""
     min_regions: int
     min_region_share: float
     max_regions: int | None

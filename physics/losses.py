@@ -87,7 +87,7 @@ def loss_rows(
     layout: Layout, usable: UsableRates, limit: str, rule: LossRule, region: int, offer: int | None, everything: bool
 ) -> list[Block]:
     """Rows of one loss in every slot and for every workload that it hits."""
-    loss = _Loss(layout, limit, rule, region, offer, everything)
+    loss = _Loss(layout, limit, rule, region, offer, everything or _one_loss_takes_all(layout, region, offer))
     builder, link = RowBuilder(), RowBuilder()
     says = f"least served after a {limit.split()[0]} loss"
     relax = layout.elastic(limit, f"failures.{limit.split()[0]}", "fragility", rule.share, "share of demand", says)
@@ -106,6 +106,13 @@ def loss_rows(
         *builder.block("fragility", name, "requests/s", rule.says, limit),
         *link.block("fragility", f"{name}_routes", "requests/s", routes, linking=True),
     ]
+
+
+def _one_loss_takes_all(layout: Layout, region: int, offer: int | None) -> bool:
+    """Whether an offer can never have more nodes than one loss takes."""
+    hires = layout.hires
+    here = (hires.region == region) & (hires.offer == offer)
+    return offer is not None and bool(hires.most_nodes[here].sum() <= 1 + layout.maintenance_nodes)
 
 
 def _loss_flows(

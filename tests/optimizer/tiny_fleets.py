@@ -50,7 +50,7 @@ def _workload(rng: random.Random, room: int) -> dict[str, Any]:
         "model": "llama-3.1-8b",
         "requests": [_shape(rng, "short", 1.0)],
         "demand": {"east": 1.0},
-        "ttft": {"limit": f"{rng.choice((600, 900, 1500))} ms", "percentile": rng.choice((99, 99, 50))},
+        "ttft": {"limit": f"{rng.choice((900, 1500, 3000))} ms", "percentile": rng.choice((99, 99, 50))},
         "precisions": ["fp8"],
         "tensor_parallel": rng.choice(([1], [1], [2], [1, 2])) if room > 1 else [1],
         "pipeline_parallel": [1],
@@ -115,6 +115,8 @@ def _region_loss(rng: random.Random, data: dict[str, Any]):
 def _shapes(rng: random.Random, data: dict[str, Any]):
     workload = data["workloads"]["chat"]
     share = rng.choice((0.3, 0.5, 0.8))
+    workload["ttft"] = {"limit": f"{rng.choice((3, 6))} s", "percentile": 99}
+    workload["batch"] = [rng.choice((8, 12)), 24]
     workload["requests"] = [_shape(rng, "short", share), _shape(rng, "long", 1 - share)]
     workload["requests"][1]["prompt_tokens"] *= rng.choice((2, 5))
     if rng.random() < 0.4:
