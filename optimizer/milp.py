@@ -135,10 +135,11 @@ class Solver:
         self._lower, self._upper = problem.lower.copy(), problem.upper.copy()
         self._row_lower, self._row_upper = problem.row_lower.copy(), problem.row_upper.copy()
         self._highs = _QuietHighs()
-        self._set("output_flag", bool(options.log_file))
+        # HiGHS reports progress only while it logs, so it logs to nowhere rather than not at all.
+        self._set("log_to_console", False)
+        self._set("output_flag", True)
         if options.log_file:
             Path(options.log_file).parent.mkdir(parents=True, exist_ok=True)
-            self._set("log_to_console", False)
             self._set("log_file", options.log_file)
         self._configure()
         self._pass()
@@ -252,7 +253,9 @@ class Solver:
         if status == known.kModelEmpty:
             x = np.clip(np.zeros(self.problem.columns), self._lower, self._upper)
             return Answer("gap", x, self.problem.offset, self.problem.offset, seconds)
-        if status not in (known.kOptimal, known.kTimeLimit, known.kInterrupt, known.kSolutionLimit):
+        # kUnknown: the simplex method gave up on a hard relaxation; nothing is claimed then.
+        stopped = (known.kOptimal, known.kTimeLimit, known.kInterrupt, known.kSolutionLimit, known.kUnknown)
+        if status not in stopped:
             raise SolverError(f"HiGHS stopped with status {highs.modelStatusToString(status)}")
         info = highs.getInfo()
         x, objective = None, None
