@@ -80,10 +80,10 @@ class Findings:
 
     def at_most(self, what: str, value: float, limit: float, relative: float = RELATIVE) -> bool:
         """`value <= limit` within a relative tolerance."""
-        near = value <= limit + relative * max(abs(limit), abs(value)) + 1e-12
+        near = value <= limit or value <= limit + relative * max(abs(limit), abs(value)) + 1e-12
         return self.hold(near, lambda: f"{what}: {value:.9g} exceeds {limit:.9g}")
 
     def at_least(self, what: str, value: float, limit: float, relative: float = RELATIVE) -> bool:
         """`value >= limit` within a relative tolerance."""
-        near = value >= limit - relative * max(abs(limit), abs(value)) - 1e-12
+        near = value >= limit or value >= limit - relative * max(abs(limit), abs(value)) - 1e-12
         return self.hold(near, lambda: f"{what}: {value:.9g} is below {limit:.9g}")
