@@ -60,7 +60,10 @@ def test_nothing_else_is_in_it(unpacked: Path) -> None:
 
 def run(unpacked: Path, directory: Path, *words: str) -> str:
     """The console entry, with the unpacked wheel first on the path and the repository out of sight."""
-    code = f"import sys; sys.path.insert(0, {str(unpacked)!r}); sys.argv[0] = 'argosy'; from reports.cli import main; main()"
+    code = (
+        f"import sys; sys.path.insert(0, {str(unpacked)!r}); import reports.cli; "
+        f"assert reports.__file__.startswith({str(unpacked)!r}), reports.__file__; reports.cli.main()"
+    )
     environment = {**os.environ, "PYTHONPATH": "", "NO_COLOR": "1"}
     command = [sys.executable, "-P", "-c", code, *words]
     done = subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True)
