@@ -167,6 +167,12 @@ class Solver:
         self._set("presolve", "off" if tiny.any() else "on")
 
     def _pass(self) -> None:
+        problem = self.problem
+        finite = (problem.cost, problem.value)
+        bounds = (problem.lower, problem.upper, problem.row_lower, problem.row_upper)
+        # HiGHS takes NaN without a word and answers something.
+        if not all(np.isfinite(part).all() for part in finite) or any(np.isnan(part).any() for part in bounds):
+            raise SolverError("the model holds a number that is none (NaN, or an infinite cost or coefficient)")
         if self._highs.passModel(_highs_model(self.problem, self._scale)) == highspy.HighsStatus.kError:
             raise SolverError("HiGHS refused the model")
 
