@@ -289,6 +289,8 @@ class Plan(Part):
         """Exit code of the command line for this answer."""
         if self.status == "optimal":
             return 0
+        if self.status == "no_incumbent" and self.stopped_by == "interrupt":
+            return 130
         return {"no_candidate": 2, "infeasible": 3}.get(self.status, 4)
 
 
