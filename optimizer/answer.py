@@ -45,6 +45,16 @@ class Answer:
         load = self.load(pool, slot)
         return float((load / self.layout.pools.requests_per_s[pool, : load.size]).sum() / replicas) if replicas else 0.0
 
+    def describe(self, pool: int) -> str:
+        """A pool in a reader's words."""
+        layout, pools = self.layout, self.layout.pools
+        w, r = int(pools.workload[pool]), int(pools.region[pool])
+        classes = layout.class_of[w, :, r]
+        served = [o for o, k in zip(layout.origins, classes, strict=True) if k >= pools.latency_class[pool]]
+        only = f" for {', '.join(served)}" if len(served) < len(layout.origins) else ""
+        way = self.program.question.tables[w].describe(int(pools.candidate[pool]))
+        return f"{layout.workloads[w]} in {layout.regions[r]}{only}: {way} on {layout.offers[pools.offer[pool]]}"
+
     def used_pools(self) -> list[int]:
         """Pools with replicas in some slot."""
         counts = self.layout.counts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from optimizer.answer import Answer
+from optimizer.candidates import LARGEST_BATCH
 from optimizer.plan import Assumption
 from scenarios.catalog_things import Accelerator
 from scenarios.figures import Figure
@@ -38,7 +39,7 @@ def _efficiencies(scenario: Scenario, devices: dict[str, None]) -> list[Assumpti
             if figures.measured
             else f"not measured, taken from {figures.inherits_from}"
         )
-        figure = figures.figures.get("decode_bandwidth")
+        figure = figures.figures.get("figures.decode_bandwidth")
         found.append(
             Assumption(
                 name=f"serving efficiency, {generation} ({figures.engine})",
@@ -77,11 +78,11 @@ def _unmeasured(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
             found.append(
                 (f"{what} with pipeline stages is not measured", "no measured row has pipeline parallelism above 1")
             )
-        if line.batch > 128 and not model.experts:
+        if line.batch > LARGEST_BATCH and not model.experts:
             found.append(
                 (
                     f"{what} at batch {line.batch} is beyond the fit",
-                    "measured rows of the fitted model go to 128 requests at once",
+                    f"measured rows of dense models go to {LARGEST_BATCH} requests at once",
                 )
             )
     return [
@@ -179,6 +180,13 @@ def _declared(scenario: Scenario) -> list[Assumption]:
     planning, found = scenario.planning, []
     for workload in scenario.workloads.values():
         found.append((f"highest load of a pool, {workload.name}", f"{workload.max_utilization:.0%} of its replicas"))
+        if workload.batch is None:
+            found.append(
+                (
+                    f"largest batch tried, {workload.name}",
+                    f"{LARGEST_BATCH} requests a replica, as far as dense models are measured",
+                )
+            )
         shapes = ", ".join(
             f"{s.share:.0%} {s.prompt_tokens} in / {s.output_tokens} out"
             + (f" on {s.cached_context_tokens} cached" if s.cached_context_tokens else "")

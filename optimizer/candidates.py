@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -14,9 +15,11 @@ from scenarios.catalog import Accelerator, Catalog, Model
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
 
-# Engines decode 256 requests at once by default, and no measured row has more in one replica (docs/accuracy.md).
-LARGEST_BATCH = 256
+# No measured row of the fitted dense models has more requests in one replica (docs/accuracy.md); a workload's `batch`
+# list goes beyond it on the user's word.
+LARGEST_BATCH = 128
 LARGEST_REPLICA = 64
+SECONDS_PER_YEAR = 8760 * 3600.0
 DEGREES = (1, 2, 4, 8, 16, 32, 64)
 STAGES = (1, 2, 4)
 BATCH_GRID = np.unique(np.round(1.06 ** np.arange(0, 120)).astype(int))
@@ -72,10 +75,12 @@ class Table:
         )
 
 
-def table(scenario: Scenario, workload: Workload, all_precisions: bool = False) -> Table:
+def table(
+    scenario: Scenario, workload: Workload, usd_per_device_year: dict[str, float], all_precisions: bool = False
+) -> Table:
     """Enumerate, price and gate the candidates of a workload.
 
-    With `all_precisions` those outside the allow-list are priced too, so that a conflict can name the list.
+    `usd_per_device_year` (by accelerator) puts a price on rejected candidates. With `all_precisions` those outside the allow-list are priced too, so that a conflict can name the list.
     """
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
@@ -95,7 +100,7 @@ def table(scenario: Scenario, workload: Workload, all_precisions: bool = False) 
     over = itl > itl_limit_s(workload) * (1 + 1e-12)
     over_itl = over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1)
     full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected)
-    _reject_gated(full, fits)
+    _reject_gated(full, fits, usd_per_device_year)
     kept = _take(full, fits)
     return kept
 
@@ -194,14 +199,10 @@ def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, mod
 
 
 def _no_figures() -> dict[str, float]:
-    from dataclasses import fields
-
     return {column.name: 1.0 for column in fields(Runs)}
 
 
 def _with_batch(runs: Runs, batch: np.ndarray) -> Runs:
-    from dataclasses import replace
-
     return replace(runs, batch=np.asarray(batch, dtype=float))
 
 
@@ -229,7 +230,7 @@ def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, 
     for row in range(count):
         memory_most, latency_most = int(largest[0][row]), int(largest[1][row])
         extra = [b for b in (memory_most, latency_most) if b >= 1]
-        # One row beyond memory is kept in the table of rejections: it says by how much the configuration misses.
+        # Where not even one request fits, one row stays: it says by how much the configuration misses.
         grid = BATCH_GRID[memory_most >= BATCH_GRID] if memory_most else BATCH_GRID[:1]
         chosen = np.unique(np.concatenate([grid, np.array(extra, dtype=int)]))
         rows.append(np.full(chosen.size, row))
@@ -239,7 +240,7 @@ def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, 
     return np.concatenate(rows), np.concatenate(batches).astype(float)
 
 
-def _largest(holds, count: int, with_itl: bool) -> np.ndarray:
+def _largest(holds: Callable[[np.ndarray, bool], np.ndarray], count: int, with_itl: bool) -> np.ndarray:
     """Largest batch for which `holds` is true, by bisection over all configurations at once; 0 where not even 1."""
     low, high = np.zeros(count), np.full(count, LARGEST_BATCH + 1.0)
     while (high - low > 1).any():
@@ -253,8 +254,6 @@ def _largest(holds, count: int, with_itl: bool) -> np.ndarray:
 
 
 def _take(full: Table, keep: np.ndarray) -> Table:
-    from dataclasses import fields, replace
-
     prices = replace(
         full.prices,
         **{f.name: getattr(full.prices, f.name)[keep] for f in fields(full.prices) if f.name != "decode_steps"},
@@ -269,34 +268,34 @@ def _take(full: Table, keep: np.ndarray) -> Table:
     )
 
 
-def _reject_gated(full: Table, fits: np.ndarray) -> None:
+def _reject_gated(full: Table, fits: np.ndarray, usd_per_device_year: dict[str, float]) -> None:
     """The fastest row per device of each chip that memory or the ITL limit rules out, with its reading."""
-    workload = full.workload
-    if not len(full):
-        return
-    share = np.array([shape.share for shape in workload.shapes])
+    share = np.array([shape.share for shape in full.workload.shapes])
     rate = 1.0 / (share / full.prices.requests_per_s).sum(axis=1) / full.runs.devices
-    limit = itl_limit_s(workload)
+    need = _memory_share(full)
     for number, chip in enumerate(full.chips):
-        if not chip.allowed:
+        mine = (full.chip == number) & chip.allowed
+        if not mine.any():
             continue
-        mine = full.chip == number
-        name = f"{chip.accelerator.name} {chip.precision} (KV {chip.kv_precision})"
-        if not (mine & fits).any():
-            row = int(np.flatnonzero(mine)[np.argmin(_memory_share(full)[mine])]) if mine.any() else -1
-            if row >= 0:
-                need = float(_memory_share(full)[row])
-                says = f"{full.describe(row)} needs {need:.2f} times the memory it has"
-                full.rejected.append(
-                    _rejection(workload, name, "memory", "memory needed / usable", need, 1.0, "", says)
-                )
-            continue
-        slow = np.flatnonzero(mine & fits & full.over_itl)
-        if slow.size:
+        fitting = mine & fits
+        if not fitting.any():
+            row = int(np.flatnonzero(mine)[np.argmin(need[mine])])
+            says = f"{full.describe(row)} needs {need[row]:.2f} times the memory it has"
+            entry = ("memory", "memory needed / usable", float(need[row]), 1.0, "", says)
+        elif (fitting & full.over_itl).any():
+            slow = np.flatnonzero(fitting & full.over_itl)
             row = int(slow[np.argmax(rate[slow])])
-            value = float(full.itl_s[row].max())
-            says = f"{full.describe(row)} would serve {rate[row]:.2f} requests/s a device at an ITL of {value * 1e3:.1f} ms, over the {limit * 1e3:g} ms limit"
-            full.rejected.append(_rejection(workload, full.describe(row), "serving", "ITL", value, limit, "s", says))
+            value, limit = float(full.itl_s[row].max()), itl_limit_s(full.workload)
+            says = (
+                f"{full.describe(row)} would serve {rate[row]:.2f} requests/s a device, but at an ITL of "
+                f"{value * 1e3:.1f} ms, over the {limit * 1e3:g} ms limit"
+            )
+            entry = ("serving", "ITL", value, limit, "s", says)
+        else:
+            continue
+        usd = usd_per_device_year.get(chip.accelerator.name)
+        million = None if usd is None else usd / (rate[row] * SECONDS_PER_YEAR) * 1e6
+        full.rejected.append(_rejection(full.workload, full.describe(row), *entry, usd=million))
 
 
 def _memory_share(full: Table) -> np.ndarray:

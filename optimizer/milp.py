@@ -144,7 +144,7 @@ class Solver:
         self._configure()
         self._pass()
 
-    def _set(self, name: str, value: object) -> None:
+    def _set(self, name: str, value: bool | int | float | str) -> None:
         if self._highs.setOptionValue(name, value) != highspy.HighsStatus.kOk:
             raise SolverError(f"HiGHS {self._highs.version()} refused option {name} = {value!r}")
 

@@ -95,6 +95,15 @@ def offers(scenario: Scenario) -> Offers:
     return found
 
 
+def cheapest_device(found: Offers) -> dict[str, float]:
+    """Least price of a device-year by accelerator, without electricity, USD."""
+    least: dict[str, float] = {}
+    for hire in found.hires:
+        name = hire.accelerator.name
+        least[name] = min(least.get(name, np.inf), hire.usd_per_device_year())
+    return least
+
+
 def _quota(scenario: Scenario, region_id: str, accelerator: str) -> int | str:
     use = scenario.regions[region_id]
     return use.quota.get(accelerator, use.quota_default or "unknown")

@@ -264,7 +264,7 @@ class Plan(Part):
     objective: Amount | None
     bound: Amount | None
     accounts: dict[str, float]
-    """`usd_per_year`, `kg_co2e_per_year` (operational, on the stated basis), `kwh_per_year`, `litres_per_year`, `devices`;
+    """`usd_per_year`, `kg_co2e_per_year` (operational, stated basis), `kwh_per_year`, `litres_per_year`, `devices`;
     `kg_co2e_embodied_per_year` only where it is known for every device of the fleet."""
     carbon_basis: str
     fleet: list[FleetLine] | None
@@ -283,6 +283,11 @@ class Plan(Part):
     verification: Verification | None = None
     lock: Lock
     sizes: Sizes | None = None
+
+    @property
+    def lines(self) -> list[FleetLine]:
+        """The fleet, empty where there is none."""
+        return self.fleet or []
 
     @property
     def exit_code(self) -> int:

@@ -7,6 +7,7 @@ import numpy as np
 from optimizer.answer import Answer
 from optimizer.plan import Loss, ReadingLine
 from physics.locality import user_round_trip_s
+from physics.pricing import Prices
 from physics.tail_latency import ttft_mix_quantile_s
 from physics.wall import Reading, Sense
 from scenarios.schema_demand import Workload
@@ -55,33 +56,24 @@ def _caps(answer: Answer) -> list[Reading]:
     return found
 
 
+ROWS = {"quota": " in ", "site_power": "", "min_regions": "", "max_regions": "", "spot_share": ""}
+"""Limits that are rows of one kind each, and what joins the words that say where they hold."""
+
+
 def _rows(answer: Answer) -> list[Reading]:
-    """Limits that are rows of one kind each: quotas, site power, regions in use, spot's share."""
-    problem, found = answer.program.problem, []
-    wanted = {"quota", "site_power", "min_regions", "max_regions", "spot_share"}
+    found = []
     for block in answer.program.blocks:
-        if block.name not in wanted:
+        if block.name not in ROWS:
             continue
         activity = np.bincount(block.row, block.value * answer.x[block.col], minlength=block.size)
         upper = block.upper[0] < np.inf
         worst = int(np.argmax(activity)) if upper else int(np.argmin(activity))
         limit = float(block.upper[worst] if upper else block.lower[worst])
         sense: Sense = "<=" if upper else ">="
-        value, scale = float(activity[worst]), 1.0
-        if block.name == "spot_share":
-            scale = answer.layout.rate_unit
-        found.append(
-            Reading(
-                block.wall,
-                block.name.replace("_", " "),
-                block.where[worst],
-                value * scale,
-                sense,
-                limit * scale,
-                block.unit,
-            )
-        )
-    del problem
+        scale = answer.layout.rate_unit if block.name == "spot_share" else 1.0
+        name = block.name.replace("_", " ")
+        where = ROWS[block.name].join(block.limit.removeprefix(name).split()) or "all"
+        found.append(Reading(block.wall, name, where, float(activity[worst]) * scale, sense, limit * scale, block.unit))
     return found
 
 
@@ -122,37 +114,23 @@ def _replicas(answer: Answer) -> list[Reading]:
     for v in answer.used_pools():
         w = int(layout.pools.workload[v])
         priced, row = answer.program.question.tables[w], int(layout.pools.candidate[v])
-        workload, prices = priced.workload, priced.prices
-        where = layout.pool_name(v)
+        workload, prices, where = priced.workload, priced.prices, answer.describe(v)
         room = float(prices.kv_capacity_bytes[row])
-        need = float(
-            prices.kv_bytes_per_request[row].max() * (priced.runs.batch[row] if len(workload.shapes) == 1 else 1)
-        )
-        found.append(Reading("memory", "KV cache", where, need / 1e9, "<=", room / 1e9, "GB"))
-        found.append(_itl(workload, where, prices, priced.itl_s[row], row, answer, v))
-        found.append(
-            Reading(
-                "serving", "ITL of a token", where, float(prices.itl_p99_token_s[row].max()), "<=", None, "s", "P99"
-            )
-        )
+        together = priced.runs.batch[row] if len(workload.shapes) == 1 else 1
+        need = float(prices.kv_bytes_per_request[row].max() * together)
+        worst_token = float(prices.itl_p99_token_s[row].max())
         busiest = max(range(len(layout.slots)), key=lambda t: answer.utilisation(v, t))
-        usable = float(answer.fleet[[p for p, _ in answer.lines].index(v)].capacity_requests_per_s)
-        del usable
-        found.append(
-            Reading(
-                "tail_latency",
-                "pool load",
-                where,
-                answer.utilisation(v, busiest),
-                "<=",
-                _usable(answer, v, busiest),
-                "of its replicas",
-            )
-        )
+        load, usable = answer.utilisation(v, busiest), _usable(answer, v, busiest)
+        found += [
+            Reading("memory", "KV cache", where, need / 1e9, "<=", room / 1e9, "GB"),
+            _itl(workload, where, prices, priced.itl_s[row], answer, v),
+            Reading("serving", "ITL of a token", where, worst_token, "<=", None, "s", "P99"),
+            Reading("tail_latency", "pool load", where, load, "<=", usable, "of its replicas"),
+        ]
     return found
 
 
-def _itl(workload: Workload, where: str, prices, itl: np.ndarray, row: int, answer: Answer, v: int) -> Reading:
+def _itl(workload: Workload, where: str, prices: Prices, itl: np.ndarray, answer: Answer, v: int) -> Reading:
     """The ITL that the limit speaks of; over a mix of shapes, weighted by the tokens that each brings."""
     limit = workload.itl.limit_s if workload.itl else None
     percentile = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from optimizer.candidates import Table, itl_limit_s, table
-from optimizer.offers import Hire, Offers, offers
+from optimizer.offers import Hire, Offers, cheapest_device, offers
 from optimizer.pools import LARGEST_EXACT_POOL, Latency, Node, Variants, latency, needed_replicas, variants
 from physics.layout import Bands, Columns, Counts, Flows, Hires, Layout, Loads, LossRule, Pools, Requests
 from scenarios.schema import Scenario
@@ -50,7 +50,8 @@ class Question:
 def ask(scenario: Scenario, closed: bool = False, prune: bool = True) -> Question:
     """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop."""
     found = offers(scenario)
-    tables = [table(scenario, workload, all_precisions=closed) for workload in scenario.workloads.values()]
+    prices = cheapest_device(found)
+    tables = [table(scenario, workload, prices, all_precisions=closed) for workload in scenario.workloads.values()]
     question = Question(scenario, closed, found, tables, [])
     for w, workload in enumerate(question.workloads):
         cache: dict[tuple, Variants | None] = {}

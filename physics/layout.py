@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from physics.wall import Block
 
@@ -282,21 +283,22 @@ class Layout:
         """Relaxation column of a limit that is known already."""
         return next(known.col for known in self.elastics if known.name == name)
 
-    def pool_name(self, pool: int) -> str:
+    def pool_name(self, pool: int | np.integer) -> str:
         """Name of a pool."""
         return self.pool_names[pool]
 
-    def hire_name(self, hire: int) -> str:
+    def hire_name(self, hire: int | np.integer) -> str:
         """Name of a hire."""
         hires = self.hires
         return f"{self.regions[hires.region[hire]]}/{self.offers[hires.offer[hire]]}/{hires.procurement[hire]}"
 
-    def flow_name(self, flow: int) -> str:
+    def flow_name(self, flow: int | np.integer) -> str:
         """Name of a flow."""
         flows, requests = self.flows, self.requests
         j = flows.request[flow]
         shape = f"{self.workloads[requests.workload[j]]}/{requests.names[j]}"
-        return f"{shape}/{self.origins[flows.origin[flow]]}->{self.regions[flows.region[flow]]}/{self.slots[flows.slot[flow]]}"
+        way = f"{self.origins[flows.origin[flow]]}->{self.regions[flows.region[flow]]}"
+        return f"{shape}/{way}/{self.slots[flows.slot[flow]]}"
 
     def count_terms(self, pool: int, slot: int) -> tuple[np.ndarray, np.ndarray]:
         """(columns, values): replicas of a pool in a slot."""
@@ -322,7 +324,7 @@ class RowBuilder:
         self._where: list[str] = []
 
     def add(
-        self, where: str, *terms: tuple[np.ndarray, np.ndarray | float], lower: float = -np.inf, upper: float = np.inf
+        self, where: str, *terms: tuple[ArrayLike, ArrayLike], lower: float = -np.inf, upper: float = np.inf
     ) -> None:
         """Add one row: terms are (columns, values)."""
         number = len(self._lower)

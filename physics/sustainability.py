@@ -89,7 +89,7 @@ def plain_power_w(tdp_w: Any, utilization: Any) -> Any:
 
 
 def electricity(layout: Layout) -> list[tuple[str, ChargeBlock]]:
-    """Facility kWh a year by column: idle power of every node, load power of busy replicas. One block per part and slot."""
+    """Facility kWh a year by column: idle power of nodes, load power of busy replicas. One block per part and slot."""
     hires, pools, loads, found = layout.hires, layout.pools, layout.loads, []
     everything = np.arange(len(hires.procurement))
     hire_of_pool = layout.hire_of_pool

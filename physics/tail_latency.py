@@ -367,7 +367,7 @@ def add_class_rows(layout: Layout, builder: RowBuilder, j: int, r: int, t: int) 
 
 def _bands(layout: Layout) -> list[Block]:
     bands, counts = layout.bands, layout.counts
-    key = {}
+    key: dict[tuple[int, int], list[int]] = {}
     for number, (v, t) in enumerate(zip(bands.pool, bands.slot, strict=True)):
         key.setdefault((int(v), int(t)), []).append(number)
     size, choice, width = RowBuilder(), RowBuilder(), RowBuilder()
