@@ -77,7 +77,7 @@ def fleet_bill(fleet: Fleet) -> Bill:
     """The whole bill of a plan's fleet."""
     bill = node_bill(fleet.world, fleet.nodes)
     for pool in fleet.pools.values():
-        line = fleet.plan.fleet[pool.lines[0]]
+        line = fleet.plan.lines[pool.lines[0]]
         key = NodeKey(line.region, line.offer, line.procurement)
         for slot in fleet.world.slots:
             add_load(fleet.world, bill, key, pool.key.way.devices, fleet.busy(pool, slot), slot)
@@ -94,7 +94,7 @@ def check_bills(fleet: Fleet, plan: Plan, findings: Findings) -> dict[str, float
     for key in sorted(own.keys() | said.keys()):
         account, part, region, offer = key
         where = f"{account}, {part}" + (f", {offer} in {region}" if offer else "")
-        findings.same(where, said.get(key, 0.0), own.get(key, 0.0), size=1e-3 * accounts.get(account, 0.0))
+        findings.same(where, said.get(key, 0.0), own.get(key, 0.0), size=0.1 * accounts.get(account, 0.0))
     unknown = [
         str(key)
         for key in fleet.nodes

@@ -169,7 +169,7 @@ class Judge:
 
     def _too_few_regions(self, counts: Counts) -> str:
         """Whether fewer regions than asked could carry their share, whatever the routing; "" where enough could."""
-        limits, most = self.scenario.limits, defaultdict(float)
+        limits, most = self.scenario.limits, defaultdict[str, float](float)
         if (limits.min_regions or 1) <= 1:
             return ""
         asked = 0.0

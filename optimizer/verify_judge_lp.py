@@ -180,12 +180,17 @@ class Routing:
             for origin in self.judge.scenario.origins
             for slot in self.world.slots
         )
-        counts = {}
-        for terms in served.values():
+        counts, standing = {}, {hire.region for hire in self.nodes}
+        for region, terms in served.items():
+            if len(standing) == fewest:  # then each of them must count, and nothing is left to choose
+                if region in standing:
+                    self.program.row(terms, lower=share * asked)
+                continue
             used = self.program.column(0.0, 1.0, integer=True)
             counts[used] = 1.0
             self.program.row({**terms, used: -share * asked}, lower=0.0)
-        self.program.row(counts, lower=fewest)
+        if counts:
+            self.program.row(counts, lower=fewest)
 
     def total(self, *names: str) -> tuple[dict[int, float], float]:
         """Terms and constant of a sum of accounts."""

@@ -86,6 +86,7 @@ def _known(fleet: Fleet, accounts: dict[str, float], left: list[Loss]) -> Known:
         "spot share": {
             (rate, world.scenario.procurement.spot.max_share * asked(fleet, workload, slot))
             for (workload, slot), rate in spot_loads(fleet).items()
+            if world.scenario.procurement.spot is not None
         },
         "demand served": {
             (asked(fleet, name, slot), asked(fleet, name, slot))
@@ -99,6 +100,10 @@ def _known(fleet: Fleet, accounts: dict[str, float], left: list[Loss]) -> Known:
         found[f"served after a {what} loss"] = values
     # A region with no nodes reads 0 where nothing is had.
     found["quota"] |= {(0.0, limit) for limit in _quotas(fleet)}
+    spot = world.scenario.procurement.spot
+    if spot is not None:
+        pairs = [(name, slot) for name in world.scenario.workloads for slot in world.slots]
+        found["spot share"] |= {(0.0, spot.max_share * asked(fleet, *pair)) for pair in pairs}
     found["site power"] |= {(0.0, use.site_power_w) for use in world.scenario.regions.values()}
     for pool in fleet.pools.values():
         for name, value, limit in _of_pool(fleet, pool):
@@ -132,7 +137,7 @@ def _of_pool(fleet: Fleet, pool: Pool) -> list[tuple[str, float, float | None]]:
             # The plan's ceiling is that of a size band: any size up to the pool's own.
             sizes = range(1, pool.replicas[slot] + 1)
             ceilings = {fleet.utilisation(pool, size, exact=False) for size in sizes}
-            found += [("pool load", busy, full * pool.availability) for full in ceilings]
+            found += [("pool load", busy, full) for full in ceilings]
     found.append(("ITL of a token", max(_token_s(fleet, pool)), None))
     return found
 

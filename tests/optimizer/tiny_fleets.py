@@ -163,7 +163,7 @@ def _slots(rng: random.Random, data: dict[str, Any]):
     data["slots"][-1]["hours"] = 8760 - sum(slot["hours"] for slot in data["slots"][:-1])
     workload = data["workloads"]["chat"] | {"tensor_parallel": [1]}
     workload["batch"] = workload["batch"][:1]
-    workload["demand"] = {"east": [rng.uniform(0.1, 0.8), 1.0, rng.uniform(0.3, 1.4)][: len(data["slots"])]}
+    workload["demand"] = {"east": [rng.uniform(0.1, 0.6), 1.8, rng.uniform(0.3, 1.2)][: len(data["slots"])]}
     data["workloads"]["chat"] = workload
     if rng.random() < 0.3:
         data["failures"] = {"node": {"served": "50%", "scope": "total"}}
@@ -198,7 +198,7 @@ def _budget(rng: random.Random, data: dict[str, Any]):
     """The greenest fleet within a budget."""
     _carbon(rng, data)
     data["objective"] = rng.choice(("carbon", "energy"))
-    factor = rng.choice((0.8, 0.95, 0.999))
+    factor = rng.choice((0.97, 0.99, 0.999))
 
     def limit(data: dict[str, Any], relaxed: Any) -> None:
         from tests.optimizer.brute_force import optimum
