@@ -180,8 +180,8 @@ def _too_slow_to_start(question: Question) -> list[Rejected]:
                     sense="<=",
                     limit=limit,
                     unit="s",
-                    says=f"{table.describe(int(row))} takes {amount(float(idle.min()), 's')} for a first token even alone; "
-                    f"network and waiting leave it no room under {amount(limit, 's')}",
+                    says=f"{table.describe(int(row))} takes {amount(float(idle.min()), 's')} for a first token even "
+                    f"alone; network and waiting leave it no room under {amount(limit, 's')}",
                 )
             )
     return found

@@ -17,8 +17,8 @@ REPLICA_WEIGHT = 1e-3
 def simplest(program: Program, found: milp.Answer, options: milp.Options) -> milp.Answer:
     """The same nodes at the same objective with the fewest pools, then the fewest replicas.
 
-    Equal means within 1e-5 of the objective (and within a tenth of the gap asked for), so a tie is not broken against the
-    goal. Stops after a fixed number of tree nodes, not seconds: the same input gives the same plan.
+    Equal means within 1e-5 of the objective (and within a tenth of the gap asked for), so a tie is not broken against
+    the goal. Stops after a fixed number of tree nodes, not seconds: the same input gives the same plan.
     """
     if found.x is None or found.objective is None or found.why != "gap" or program.problem.columns > MOST_COLUMNS:
         return found
@@ -48,4 +48,5 @@ def simplest(program: Program, found: milp.Answer, options: milp.Options) -> mil
     if second.x is None:
         return found
     objective = float(problem.cost @ second.x + problem.offset)
-    return replace(found, x=second.x, objective=objective, bound=min(found.bound, objective), seconds=found.seconds + second.seconds)
+    bound, seconds = min(found.bound, objective), found.seconds + second.seconds
+    return replace(found, x=second.x, objective=objective, bound=bound, seconds=seconds)

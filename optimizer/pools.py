@@ -148,6 +148,7 @@ def variants(
         keep = np.array([not tags for tags in base_tags], dtype=bool)
         rows, most, exact = rows[keep], most[keep], exact[keep]
         base_tags = [t for t, k in zip(base_tags, keep, strict=True) if k]
+    classes: list[tuple[int, float, tuple[str, ...]]]
     classes = [(k, float(budget), ()) for k, budget in enumerate(time.budgets_s)]
     if closed and workload.ttft is not None:
         classes.append((0, np.inf, (f"ttft {workload.name}",)))
@@ -283,8 +284,8 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
 
     Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
     j's rate for every shape at every size that j's pool can have, before and after a node loss, and o passes every gate
-    that j passes: its class is no later, nothing closes it that does not close j, its quality loss is no worse, and where
-    shapes mix neither are its ITL and KV use.
+    that j passes: its class is no later, nothing closes it that does not close j, its quality loss is no worse, and
+    where shapes mix neither are its ITL and KV use.
     """
     rate = table.prices.requests_per_s[found.candidate]
     order = np.lexsort(

@@ -15,7 +15,7 @@ from optimizer.program import Program
 
 
 def to_pyomo(program: Program) -> pyo.ConcreteModel:
-    """Columns in `model.x[i]`, one block per wall (`model.serving`, `model.capital` ...) with a constraint list per row kind."""
+    """Columns in `model.x[i]`, one block per wall (`model.serving` ...) with a constraint list per row kind."""
     problem = program.problem
     model = pyo.ConcreteModel(name=program.question.scenario.name)
     names = program.column_names

@@ -180,11 +180,12 @@ class Judge:
                 busy = self.usable(stock.key, stock.replicas) * stock.replicas * stock.availability
                 most[stock.key.region] += hours * busy * max(self.world.rates(stock.key.way))
         enough = [region for region, rate in most.items() if rate >= limits.min_region_share * asked * (1 - 1e-6)]
-        return "min regions" if len(enough) < limits.min_regions else ""
+        return "min regions" if len(enough) < (limits.min_regions or 1) else ""
 
     def stocks(self, counts: Counts, slot: str) -> list[Stock]:
         """Pools in a slot, summed over procurements."""
-        at, found = self.world.slots.index(slot), {}
+        at = self.world.slots.index(slot)
+        found: dict[PoolKey, Stock] = {}
         dead = 1 + self.scenario.planning.maintenance_nodes
         for (key, procurement), number in counts.items():
             facts = self.world.node(NodeKey(key.region, key.offer, procurement))

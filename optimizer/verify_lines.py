@@ -91,7 +91,7 @@ def _check_capacity(fleet: Fleet, lines: list[int], findings: Findings) -> None:
     shares = [shape.share for shape in workload.shapes]
     per_replica = 1 / sum(share / rate for share, rate in zip(shares, world.rates(pool.key.way), strict=True))
     for index in lines:
-        line = plan.fleet[index]
+        line = plan.lines[index]
         best = 0.0
         for slot, entry in zip(world.slots, line.by_slot, strict=True):
             full = fleet.utilisation(pool, pool.replicas[slot], exact=False)
@@ -142,9 +142,9 @@ def check_placement(fleet: Fleet, findings: Findings) -> None:
         facts = fleet.world.node(key)
         room, full = facts.devices if isinstance(facts, NodeFacts) else 0, 0
         for part in node.replicas:
-            if not findings.hold(0 <= part.fleet < len(plan.fleet), f"{node.node} holds an unknown fleet line"):
+            if not findings.hold(0 <= part.fleet < len(plan.lines), f"{node.node} holds an unknown fleet line"):
                 continue
-            line = plan.fleet[part.fleet]
+            line = plan.lines[part.fleet]
             size = line.tensor_parallel * line.pipeline_parallel
             spans = max(1, size // max(room, 1))
             findings.hold(node_key(line) == key, f"{node.node} holds replicas of {node_key(line)}")
@@ -164,12 +164,12 @@ def _check_placed(fleet: Fleet, key: NodeKey, placed: Counter[int], number: int,
     findings.hold(number == most, f"{key}: {number} nodes are placed, {most} are had")
     facts = fleet.world.node(key)
     room = facts.devices if isinstance(facts, NodeFacts) else 1
-    lines = [index for index, line in enumerate(fleet.plan.fleet) if node_key(line) == key]
+    lines = [index for index, line in enumerate(fleet.plan.lines) if node_key(line) == key]
     fits_a_slot = False
     for slot in [slot for slot, count in by_slot.items() if count == most]:
         want = {}
         for index in lines:
-            line = fleet.plan.fleet[index]
+            line = fleet.plan.lines[index]
             spans = max(1, line.tensor_parallel * line.pipeline_parallel // room)
             entry = line.by_slot[fleet.world.slots.index(slot)]
             want[index] = entry.replicas * spans

@@ -53,11 +53,11 @@ def contents(fleet: Fleet, key: NodeKey, slot: str) -> list[Content]:
 
 
 def _replicas(fleet: Fleet, line: int, slot: str) -> int:
-    return next((entry.replicas for entry in fleet.plan.fleet[line].by_slot if entry.slot == slot), 0)
+    return next((entry.replicas for entry in fleet.plan.lines[line].by_slot if entry.slot == slot), 0)
 
 
 def _devices(fleet: Fleet, line: int) -> int:
-    entry = fleet.plan.fleet[line]
+    entry = fleet.plan.lines[line]
     return entry.tensor_parallel * entry.pipeline_parallel
 
 
@@ -159,7 +159,7 @@ def acted_out(fleet: Fleet) -> list[Loss]:
         rule = failures.node if what == "node" else failures.region
         found.append(
             Loss(
-                what=what,
+                what="node" if what == "node" else "region",
                 where=where,
                 workload=workload,
                 slot=slot,

@@ -23,7 +23,7 @@ class _Silent(highspy.Highs):
 
 def _solver() -> highspy.Highs:
     solver = _Silent()
-    options = {
+    options: dict[str, bool | int | float | str] = {
         "output_flag": False,
         "threads": 1,
         "parallel": "off",

@@ -147,7 +147,7 @@ def _regions_in_use(layout: Layout) -> list[Block]:
         "region open", len(layout.regions), lambda k: layout.regions[k], upper=1.0, integer=True
     )
     gate, share, most = RowBuilder(), RowBuilder(), RowBuilder()
-    for r, region in enumerate(layout.regions):
+    for r in range(len(layout.regions)):
         for h in np.flatnonzero(hires.region == r):
             for col in np.unique(hires.col[h]):
                 gate.add(f"{layout.hire_name(h)}/{col}", (col, 1.0), (opened[r], -hires.most_nodes[h]), upper=0.0)

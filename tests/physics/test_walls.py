@@ -1,4 +1,4 @@
-"""The table of contents: 22 walls in canonical order, then any of ours, each a file with sourced equations and a test of its own."""
+"""The table of contents: 22 walls in canonical order, then ours; each a file with sourced equations and a test."""
 
 from __future__ import annotations
 
