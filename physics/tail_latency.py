@@ -17,6 +17,7 @@ from physics.pool_waits import STABLE, mix_waits, row_waits, usable_within, wors
 from physics.pool_waits import UTILISATION_STEP as UTILISATION_STEP
 from physics.queueing import FloatArray, erlang_c, tail_probability, wait_quantile_s, wait_survival
 from physics.shared_rows import closed_rows
+from physics.size_bands import size_band_rows
 from physics.wall import Block, Wall
 
 _SLO_SERVICES = 5.0  # the plain form's threshold of a wait, in mean service times
@@ -346,7 +347,7 @@ def tail_latency_rows(layout: Layout) -> list[Block]:
     blocks = builder.block(
         "tail_latency", "class", "requests/s", "origins with little time are served by pools that are fast enough"
     )
-    return blocks + _bands(layout) + closed_rows(layout, "ttft", "tail_latency")
+    return blocks + size_band_rows(layout) + closed_rows(layout, "ttft", "tail_latency")
 
 
 def add_class_rows(layout: Layout, builder: RowBuilder, j: int, r: int, t: int) -> None:
@@ -363,36 +364,6 @@ def add_class_rows(layout: Layout, builder: RowBuilder, j: int, r: int, t: int) 
             (loads.col[load[pool_class <= k]], -1.0),
             upper=0.0,
         )
-
-
-def _bands(layout: Layout) -> list[Block]:
-    bands, counts = layout.bands, layout.counts
-    key: dict[tuple[int, int], list[int]] = {}
-    for number, (v, t) in enumerate(zip(bands.pool, bands.slot, strict=True)):
-        key.setdefault((int(v), int(t)), []).append(number)
-    size, choice, width = RowBuilder(), RowBuilder(), RowBuilder()
-    for (v, t), members in key.items():
-        slot = "all" if t < 0 else layout.slots[t]
-        label = f"{layout.pool_name(v)}/{slot}"
-        count = counts.col[counts.pool == v, max(t, 0)]
-        size.add(label, (count, 1.0), (bands.count_col[members], -1.0), lower=0.0, upper=0.0)
-        chosen = bands.chosen_col[members]
-        if chosen[0] < 0:
-            continue
-        if len(members) > 1:
-            choice.add(label, (chosen, 1.0), upper=1.0)
-        for b in members:
-            band = f"{label}/{bands.smallest[b]:.0f}-{bands.largest[b]:.0f}"
-            width.add(band, (bands.count_col[b], 1.0), (bands.chosen_col[b], -bands.largest[b]), upper=0.0)
-            if bands.smallest[b] > 1:
-                width.add(
-                    band + "/least", (bands.count_col[b], -1.0), (bands.chosen_col[b], bands.smallest[b]), upper=0.0
-                )
-    return [
-        *size.block("tail_latency", "size", "replicas", "a pool's replicas lie in its size band", linking=True),
-        *choice.block("tail_latency", "one_band", "bands", "a pool has one size band", linking=True),
-        *width.block("tail_latency", "band", "replicas", "a size band holds its sizes only", linking=True),
-    ]
 
 
 WALL = Wall(
