@@ -93,7 +93,7 @@ class Answer:
                     pipeline_parallel=int(runs.pipeline_parallel[candidate]),
                     expert_parallel=int(runs.expert_parallel[candidate]),
                     batch=int(runs.batch[candidate]),
-                    procurement=layout.hires.procurement[h],
+                    procurement=layout.hires.procurement[h],  # type: ignore[arg-type]
                     replicas=most,
                     devices=int(most * pools.devices[v]),
                     capacity_requests_per_s=self._capacity(v, number),

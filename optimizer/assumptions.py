@@ -43,7 +43,8 @@ def _efficiencies(scenario: Scenario, devices: dict[str, None]) -> list[Assumpti
         found.append(
             Assumption(
                 name=f"serving efficiency, {generation} ({figures.engine})",
-                value=f"prefill {figures.prefill_compute:.0%} of peak FLOP/s, decode {figures.decode_bandwidth:.0%} of bandwidth; "
+                value=f"prefill {figures.prefill_compute:.0%} of peak FLOP/s, "
+                f"decode {figures.decode_bandwidth:.0%} of bandwidth; "
                 f"measured ITL lies between {low:.2f} and {high:.2f} of the predicted one; {measured}",
                 source=figure.source if figure else "catalog",
                 confidence=figure.confidence if figure else "C",
@@ -121,7 +122,8 @@ def _prices(scenario: Scenario, answer: Answer | None, devices: dict[str, None])
             answer is None or any(line.accelerator == name and line.procurement == "owned" for line in answer.nodes)
         ):
             if name in owned.prices:
-                value = f"${owned.prices[name]:,.0f} a device x {owned.infrastructure_multiplier:g} over {owned.years:g} years"
+                spread = f"x {owned.infrastructure_multiplier:g} over {owned.years:g} years"
+                value = f"${owned.prices[name]:,.0f} a device {spread}"
                 found.append(
                     Assumption(
                         name=f"purchase, {name}", value=value, source=f"scenario {scenario.name}", confidence="user"
@@ -168,7 +170,8 @@ def _network(scenario: Scenario, regions: dict[str, None]) -> list[Assumption]:
             found.append(
                 Assumption(
                     name=f"round trip {origin.name} -> {region}",
-                    value=f"P50 {trip.p50_s * 1e3:.1f} ms ({kind}) + last mile {origin.last_mile_s * 1e3:g} ms; P99 = 1.3 x P50",
+                    value=f"P50 {trip.p50_s * 1e3:.1f} ms ({kind}) + last mile {origin.last_mile_s * 1e3:g} ms; "
+                    "P99 = 1.3 x P50",
                     source=trip.source,
                     confidence="A" if trip.measured else "C",
                 )

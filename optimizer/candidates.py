@@ -80,7 +80,8 @@ def table(
 ) -> Table:
     """Enumerate, price and gate the candidates of a workload.
 
-    `usd_per_device_year` (by accelerator) puts a price on rejected candidates. With `all_precisions` those outside the allow-list are priced too, so that a conflict can name the list.
+    `usd_per_device_year` (by accelerator) puts a price on rejected candidates. With `all_precisions` those outside the
+    allow-list are priced too, so that a conflict can name the list.
     """
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
@@ -98,7 +99,7 @@ def table(
     fits = _fits(prices, runs, len(workload.shapes) > 1)
     itl = limited_itl_s(workload, runs, prices)
     over = itl > itl_limit_s(workload) * (1 + 1e-12)
-    over_itl = over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1)
+    over_itl = np.asarray(over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1))
     full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected)
     _reject_gated(full, fits, usd_per_device_year)
     kept = _take(full, fits)
@@ -180,7 +181,8 @@ def _rejection(
 
 def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
     """All (chip, TP, PP, EP) within the link domain, at batch 1."""
-    figures = [hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips]
+    known = (hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips)
+    figures = [one for one in known if one is not None]  # `_chips` keeps native precisions only
     rows = []
     for number, chip in enumerate(chips):
         for t in workload.tensor_parallel or DEGREES:
@@ -190,16 +192,9 @@ def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, mod
                 if t * p > LARGEST_REPLICA or p > model.layers:
                     continue
                 rows += [(number, t, p, e) for e in sorted({1, t} if model.experts else {1})]
-    if not rows:
-        return gather(figures or [_no_figures()], np.zeros(0, dtype=int), np.zeros(0), np.zeros(0)), np.zeros(
-            0, dtype=int
-        )
-    chip, t, p, e = np.array(rows).T
-    return gather([f for f in figures if f is not None], chip, t, np.ones(len(rows)), p, e), chip
-
-
-def _no_figures() -> dict[str, float]:
-    return {column.name: 1.0 for column in fields(Runs)}
+    numbers, tensor, stages, experts = np.array(rows, dtype=int).reshape(-1, 4).T
+    nothing = {column.name: 1.0 for column in fields(Runs)}  # keeps an empty table's columns
+    return gather(figures or [nothing], numbers, tensor, np.ones(len(rows)), stages, experts), numbers
 
 
 def _with_batch(runs: Runs, batch: np.ndarray) -> Runs:
@@ -209,7 +204,7 @@ def _with_batch(runs: Runs, batch: np.ndarray) -> Runs:
 def _fits(prices: Prices, runs: Runs, mixed: bool) -> np.ndarray:
     """Rows whose KV cache holds the batch (one shape), or at least one request of every shape (several)."""
     need = prices.kv_bytes_per_request * (1.0 if mixed else runs.batch[:, None])
-    return (need <= prices.kv_capacity_bytes[:, None] * (1 + 1e-12)).all(axis=1)
+    return np.asarray((need <= prices.kv_capacity_bytes[:, None] * (1 + 1e-12)).all(axis=1))
 
 
 def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, np.ndarray]:

@@ -113,10 +113,10 @@ def _binding(
     old_unit = solved.program.objective_unit
     assert old.objective is not None and plan.objective is not None
     was, was_bound = old.objective * old_unit, old.bound * old_unit
-    # The old plan still holds, so the optimum cannot have become worse.
+    # The old plan still holds, so the optimum cannot have become worse: no end of the interval is above 0.
     now = was if found.objective is None else min(found.objective * unit, was)
     now_bound = min(found.bound * unit if np.isfinite(found.bound) else -np.inf, now)
-    effect = (now_bound - was, now - was_bound)
+    effect = (min(now_bound - was, 0.0), min(now - was_bound, 0.0))
     accounts = plan.accounts if found.x is None or now >= was else Answer(program, found.x).accounts
     changes = {}
     for account in ("usd_per_year", "kg_co2e_per_year"):

@@ -263,6 +263,8 @@ class Plan(Part):
     """(incumbent - bound) / incumbent, a fraction."""
     objective: Amount | None
     bound: Amount | None
+    cross_check: str = ""
+    """What a second search along another path said of the optimum: `confirmed`, `corrected` or `not finished`."""
     accounts: dict[str, float]
     """`usd_per_year`, `kg_co2e_per_year` (operational, stated basis), `kwh_per_year`, `litres_per_year`, `devices`;
     `kg_co2e_embodied_per_year` only where it is known for every device of the fleet."""

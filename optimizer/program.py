@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from optimizer import milp
-from optimizer.tables import Question, layout_of
+from optimizer.columns import layout_of
+from optimizer.tables import Question
 from physics import WALLS
 from physics.layout import ChargeBlock, Elastic, Layout, merged
 from physics.wall import Block

@@ -153,7 +153,8 @@ def _usable(answer: Answer, pool: int, slot: int) -> float:
 
 def _first_tokens(answer: Answer) -> list[Reading]:
     """P50 and P99 of TTFT for every origin and region with traffic, network included; the slowest slot and pool."""
-    scenario, layout, worst = answer.program.question.scenario, answer.layout, {}
+    scenario, layout = answer.program.question.scenario, answer.layout
+    worst: dict[tuple[int, str, str, float], float] = {}
     for v in answer.used_pools():
         w, r = int(layout.pools.workload[v]), int(layout.pools.region[v])
         workload = answer.program.question.workloads[w]

@@ -11,6 +11,7 @@ from pathlib import Path
 from optimizer import milp
 from optimizer.answer import Answer
 from optimizer.assumptions import assumptions
+from optimizer.cross_check import cross_checked
 from optimizer.explain import Solved, bindings, rejected
 from optimizer.infeasible import reasons
 from optimizer.milp import Progress
@@ -86,12 +87,13 @@ def solve(
         program.write(Path(write_model))
     live = milp.Solver(program.problem, options)
     if solver == "highs":
-        raw = live.solve(progress)
+        raw, verdict = cross_checked(program.problem, live.solve(progress), options)
         found = simplest(program, raw, options)
     else:
         from optimizer.pyomo_model import solve_with  # Pyomo takes a second to import
 
-        raw = found = solve_with(program, solver, options)
+        raw, verdict = cross_checked(program.problem, solve_with(program, solver, options), options)
+        found = raw
     clock.lap("solve")
     sizes = _sizes(question, program)
     if found.why == "infeasible":
@@ -116,8 +118,7 @@ def solve(
         return Plan(
             **head, status="no_incumbent", stopped_by=_stop(found), rejected=rejected(question), sizes=sizes(clock.laps)
         )
-    plan = _plan(head, program, found)
-    plan = checked(scenario, plan)
+    plan = checked(scenario, _plan(head, program, found).model_copy(update={"cross_check": verdict}))
     clock.lap("verify")
     if binding and found.why != "interrupt":
         solved = Solved(program, live, raw)
