@@ -46,6 +46,8 @@ class Problem:
     row_lower: np.ndarray
     row_upper: np.ndarray
     offset: float = 0.0
+    unit: float = 1.0
+    """Size of the objective's unit, for those who watch the progress."""
 
     @property
     def columns(self) -> int:
@@ -219,8 +221,9 @@ class Solver:
 
         def report(event: object) -> None:
             data = event.data_out  # type: ignore[attr-defined]
-            incumbent = data.mip_primal_bound if data.mip_primal_bound < 1e29 else None
-            bound = data.mip_dual_bound if data.mip_dual_bound > -1e29 else None
+            unit = self.problem.unit
+            incumbent = data.mip_primal_bound * unit if data.mip_primal_bound < 1e29 else None
+            bound = data.mip_dual_bound * unit if data.mip_dual_bound > -1e29 else None
             gap = relative_gap(incumbent, bound)
             progress(Progress(stage, incumbent, bound, gap, time.perf_counter() - began))  # type: ignore[misc]
 

@@ -179,4 +179,5 @@ def _problem(layout: Layout, blocks: list[Block], account: str, question: Questi
         value=np.concatenate([block.value for block in blocks]),
         row_lower=np.concatenate([block.lower for block in blocks]),
         row_upper=np.concatenate([block.upper for block in blocks]),
+        unit=unit,
     )
