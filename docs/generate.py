@@ -5,6 +5,7 @@ Text between `<!-- begin: NAME -->` and `<!-- end: NAME -->` is made here; every
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -25,12 +26,13 @@ ASKED_IN_FLAGS = (
 
 
 def argosy(command: str) -> str:
-    """What a command prints."""
+    """What a command prints, 100 characters wide and without colours."""
     code = "from reports.cli import main; main()"
-    words = shlex.split(command)[1:]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *words, "-q"], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    words = [sys.executable, "-c", code, *shlex.split(command)[1:], "-q"]
+    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"$ {command}\n{done.stderr}")
     return done.stdout
 
 
