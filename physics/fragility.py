@@ -140,60 +140,49 @@ def fragility_rows(layout: Layout) -> list[Block]:
 
 
 def _regions_in_use(layout: Layout) -> list[Block]:
-    if layout.min_regions <= 1 and layout.max_regions is None:
+    return [*_most_regions(layout), *_least_regions(layout)]
+
+
+def _most_regions(layout: Layout) -> list[Block]:
+    """Nodes stand in so many regions at most."""
+    if layout.max_regions is None:
         return []
-    hires, flows = layout.hires, layout.flows
-    opened = layout.columns.add(
-        "region open", len(layout.regions), lambda k: layout.regions[k], upper=1.0, integer=True
-    )
-    gate, share, most = RowBuilder(), RowBuilder(), RowBuilder()
-    for r in range(len(layout.regions)):
+    hires, regions, name = layout.hires, len(layout.regions), "max regions"
+    opened = layout.columns.add("region open", regions, lambda k: layout.regions[k], upper=1.0, integer=True)
+    gate, most, says = RowBuilder(), RowBuilder(), f"at most {layout.max_regions} regions are used"
+    for r in range(regions):
         for h in np.flatnonzero(hires.region == r):
             for col in np.unique(hires.col[h]):
                 gate.add(f"{layout.hire_name(h)}/{col}", (col, 1.0), (opened[r], -hires.most_nodes[h]), upper=0.0)
-    blocks = gate.block("fragility", "open", "nodes", "nodes stand in open regions only", linking=True)
-    if layout.min_regions > 1:
-        name = "min regions"
-        relax = layout.elastic(
-            name,
-            "limits.min_regions",
-            "fragility",
-            layout.min_regions,
-            "regions",
-            f"at least {layout.min_regions} regions are used",
-        )
-        most.add("least", (opened, 1.0), (relax, float(layout.min_regions)), lower=layout.min_regions)
-        hours = layout.hours[flows.slot] / layout.hours.sum()
-        demand = layout.requests.demand.sum(axis=(0, 1)) @ layout.hours / layout.hours.sum() / layout.rate_unit
-        least = layout.min_region_share
-        for r, region in enumerate(layout.regions):
-            here = (flows.region == r).astype(float) - least
-            share.add(region, (flows.col, here * hours), (opened[r], -least * demand), lower=-least * demand)
-        blocks += share.block(
-            "fragility",
-            "region_share",
-            "requests/s",
-            f"a region in use serves at least {least:.0%} of the requests",
-            name,
-        )
-        blocks += most.block(
-            "fragility", "min_regions", "regions", f"at least {layout.min_regions} regions are used", name
-        )
-    if layout.max_regions is not None:
-        name, most = "max regions", RowBuilder()
-        relax = layout.elastic(
-            name,
-            "limits.max_regions",
-            "fragility",
-            layout.max_regions,
-            "regions",
-            f"at most {layout.max_regions} regions are used",
-        )
-        most.add("most", (opened, 1.0), (relax, -float(layout.max_regions)), upper=layout.max_regions)
-        blocks += most.block(
-            "fragility", "max_regions", "regions", f"at most {layout.max_regions} regions are used", name
-        )
-    return blocks
+    relax = layout.elastic(name, "limits.max_regions", "fragility", layout.max_regions, "regions", says)
+    most.add("most", (opened, 1.0), (relax, -float(layout.max_regions)), upper=layout.max_regions)
+    return [
+        *gate.block("fragility", "open", "nodes", "nodes stand in open regions only", linking=True),
+        *most.block("fragility", "max_regions", "regions", says, name),
+    ]
+
+
+def _least_regions(layout: Layout) -> list[Block]:
+    """So many regions serve their share at least; others may serve less."""
+    if layout.min_regions <= 1:
+        return []
+    flows, least, name = layout.flows, layout.min_region_share, "min regions"
+    counted = layout.columns.add(
+        "region counts", len(layout.regions), lambda k: layout.regions[k], upper=1.0, integer=True
+    )
+    share, most, says = RowBuilder(), RowBuilder(), f"at least {layout.min_regions} regions are used"
+    relax = layout.elastic(name, "limits.min_regions", "fragility", layout.min_regions, "regions", says)
+    most.add("least", (counted, 1.0), (relax, float(layout.min_regions)), lower=layout.min_regions)
+    hours = layout.hours[flows.slot] / layout.hours.sum()
+    demand = layout.requests.demand.sum(axis=(0, 1)) @ layout.hours / layout.hours.sum() / layout.rate_unit
+    for r, region in enumerate(layout.regions):
+        here = (flows.region == r).astype(float) - least
+        share.add(region, (flows.col, here * hours), (counted[r], -least * demand), lower=-least * demand)
+    counts = f"a region that counts serves at least {least:.0%} of the requests"
+    return [
+        *share.block("fragility", "region_share", "requests/s", counts, name),
+        *most.block("fragility", "min_regions", "regions", says, name),
+    ]
 
 
 WALL = Wall(
