@@ -9,6 +9,8 @@ The only folder that knows HiGHS and Pyomo.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,3 +35,13 @@ def __getattr__(name: str) -> Any:
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Importing the module `optimizer.solve` must not hide the function of that name."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value.solve if name == "solve" and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Package
