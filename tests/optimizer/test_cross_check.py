@@ -11,8 +11,8 @@ import pytest
 from optimizer import milp
 from optimizer.cross_check import cross_checked
 
-# A program of the capstone. With presolve and an integer tolerance of 1e-9, HiGHS 1.16.0 calls 29.3967 optimal at seed 0,
-# 29.3667 at seed 12 and 29.4607 at seed 15.
+# A program of the capstone. With presolve and an integer tolerance of 1e-9, HiGHS 1.16.0 calls 29.3967 optimal at seed
+# 0, 29.3667 at seed 12 and 29.4607 at seed 15.
 FLEET = Path(__file__).parent / "data" / "fleet_called_optimal.npz"
 OPTIMUM = 29.334741
 

@@ -281,7 +281,8 @@ def test_progress_is_told_and_only_gets_better() -> None:
     assert seconds == sorted(seconds) and seconds[-1] <= found.seconds
     assert incumbents == sorted(incumbents, reverse=True)
     assert bounds == sorted(bounds)
-    assert found.objective is not None and incumbents[-1] == pytest.approx(found.objective * program.problem.unit, rel=1e-6)
+    assert found.objective is not None
+    assert incumbents[-1] == pytest.approx(found.objective * program.problem.unit, rel=1e-6)
     for step in told:
         assert step.gap == milp.relative_gap(step.incumbent, step.bound)
 
