@@ -86,8 +86,8 @@ def solve_with(program: Program, name: str, options: milp.Options) -> milp.Answe
         return milp.Answer("infeasible", None, None, np.inf, time.perf_counter() - began)
     if results.solution_status not in (SolutionStatus.feasible, SolutionStatus.optimal):
         return milp.Answer("time_limit", None, None, -np.inf, time.perf_counter() - began)
-    values = results.solution_loader.get_primals()
-    x = np.array([values.get(model.x[i], 0.0) for i in range(program.problem.columns)])
+    results.solution_loader.load_vars()  # the one name that 6.9 and 6.10 share
+    x = np.array([model.x[i].value or 0.0 for i in range(program.problem.columns)])
     bound = results.objective_bound if results.objective_bound is not None else -np.inf
     done = results.termination_condition == TerminationCondition.convergenceCriteriaSatisfied
     return _answer(program, x, float(bound), "gap" if done else "time_limit", options, began)
