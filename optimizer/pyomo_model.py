@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pyomo.environ as pyo
+from pyomo.contrib.solver.common.base import SolverBase
 from pyomo.contrib.solver.common.factory import SolverFactory as ContribFactory
 from pyomo.contrib.solver.common.results import SolutionStatus, TerminationCondition
 from pyomo.core.expr.numeric_expr import LinearExpression
@@ -63,12 +64,8 @@ def solve_with(program: Program, name: str, options: milp.Options) -> milp.Answe
     """
     began = time.perf_counter()
     model = to_pyomo(program)
-    try:
-        solver = ContribFactory(name)
-        found = solver is not None and bool(solver.available())
-    except Exception:
-        found = False
-    if not found:
+    solver = _in_process(name)
+    if solver is None:
         return _legacy(model, program, name, options, began)
     limit = options.time_limit_s if np.isfinite(options.time_limit_s) else None
     results = solver.solve(
@@ -91,6 +88,18 @@ def solve_with(program: Program, name: str, options: milp.Options) -> milp.Answe
     bound = results.objective_bound if results.objective_bound is not None else -np.inf
     done = results.termination_condition == TerminationCondition.convergenceCriteriaSatisfied
     return _answer(program, x, float(bound), "gap" if done else "time_limit", options, began)
+
+
+def _in_process(name: str) -> SolverBase | None:
+    """The solver that Pyomo calls without files: by its name, or as `scip_direct` for `scip`."""
+    for known in (name, f"{name}_direct"):
+        try:
+            solver = ContribFactory(known)
+            if solver is not None and solver.available():
+                return solver
+        except Exception:  # an unknown name is one exception here and another there
+            continue
+    return None
 
 
 def _legacy(model: pyo.ConcreteModel, program: Program, name: str, options: milp.Options, began: float) -> milp.Answer:

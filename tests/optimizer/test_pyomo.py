@@ -67,7 +67,8 @@ def test_each_wall_with_rows_has_a_block_of_its_name(wall: str) -> None:
     listed = list(block.component_objects(descend_into=False))
     assert len(listed) == len(mine)
     assert [len(one) for one in listed] == [rows.size for rows in mine]
-    assert {one.local_name.rstrip("_0123456789") for one in listed} >= {rows.name.rstrip("_0123456789") for rows in mine}
+    kinds = {one.local_name.rstrip("_0123456789") for one in listed}
+    assert kinds == {rows.name.rstrip("_0123456789") for rows in mine}
     assert len(model.x) == len(model.column_names) == program.problem.columns
 
 
@@ -108,6 +109,12 @@ def test_a_solver_that_is_not_there_is_an_error() -> None:
     program = build(ask(small_scenario()))
     with pytest.raises(milp.SolverError, match="'no-such-solver' is not installed"):
         solve_with(program, "no-such-solver", EXACT)
+
+
+def test_another_solver_is_reached_by_its_plain_name() -> None:
+    worked = work(small_scenario(failures={"node": {"served": "80%"}}))
+    found = solve_with(worked.program, "scip", EXACT)
+    assert (found.why, found.objective) == ("gap", pytest.approx(worked.found.objective, rel=1e-6))
 
 
 def test_infeasible_is_an_answer_of_the_model_too() -> None:
