@@ -166,7 +166,7 @@ class Routing:
                 elif constant > cap:
                     self.program.row({self.program.column(upper=0.0): 1.0}, lower=1.0)
         if (limits.min_regions or 1) > 1:
-            self._fewest_regions(limits.min_regions, limits.min_region_share)
+            self._fewest_regions(limits.min_regions or 1, limits.min_region_share)
 
     def _fewest_regions(self, fewest: int, share: float) -> None:
         hours = self.world.hours
