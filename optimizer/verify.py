@@ -13,7 +13,7 @@ from optimizer.verify_bills import check_bills
 from optimizer.verify_fleet import Fleet
 from optimizer.verify_flows import check_flows, check_pools
 from optimizer.verify_limits import check_caps, check_objective, check_regions, check_spot, check_supply
-from optimizer.verify_lines import check_lines, check_names, check_nodes, check_placement
+from optimizer.verify_lines import check_capacities, check_lines, check_names, check_nodes, check_placement
 from optimizer.verify_losses import acted_out
 from optimizer.verify_readings import check_readings
 from optimizer.verify_types import FLOW_RELATIVE, Findings
@@ -38,6 +38,7 @@ def verify(scenario: Scenario, plan: Plan) -> Verification:
     check_lines(fleet, findings)
     if findings.failures:
         return _verdict(findings)  # rates of what cannot run mean nothing
+    check_capacities(fleet, findings)
     check_nodes(fleet, findings)
     check_placement(fleet, findings)
     check_flows(fleet, findings)

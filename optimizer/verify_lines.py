@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 
 from optimizer.plan import FleetLine, Plan
-from optimizer.verify_fleet import Fleet, node_key, way_of
+from optimizer.verify_fleet import Fleet, Pool, node_key, way_of
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_types import FLOW_RELATIVE, Findings, NodeKey
 from optimizer.verify_world import World
@@ -63,8 +63,6 @@ def check_lines(fleet: Fleet, findings: Findings) -> None:
         says = f"{way}: tensor parallel degree {line.tensor_parallel} leaves the link domain of {facts.link_domain}"
         findings.hold(line.tensor_parallel <= facts.link_domain, says)
         _check_counts(line, facts, findings)
-    for pool in fleet.pools.values():
-        _check_capacity(fleet, pool.lines, findings)
 
 
 def _check_counts(line: FleetLine, facts: NodeFacts, findings: Findings) -> None:
@@ -83,14 +81,18 @@ def _check_counts(line: FleetLine, facts: NodeFacts, findings: Findings) -> None
     findings.same(f"{where}: load in its busiest slot", line.requests_per_s, most, FLOW_RELATIVE)
 
 
-def _check_capacity(fleet: Fleet, lines: list[int], findings: Findings) -> None:
+def check_capacities(fleet: Fleet, findings: Findings) -> None:
     """What lines say they can serve is no more than the recomputed rate at the workload's mix and pool size."""
+    for pool in fleet.pools.values():
+        _check_capacity(fleet, pool, findings)
+
+
+def _check_capacity(fleet: Fleet, pool: Pool, findings: Findings) -> None:
     plan, world = fleet.plan, fleet.world
-    pool = next(pool for pool in fleet.pools.values() if pool.lines == lines)
     workload = world.scenario.workloads[pool.key.way.workload]
     shares = [shape.share for shape in workload.shapes]
     per_replica = 1 / sum(share / rate for share, rate in zip(shares, world.rates(pool.key.way), strict=True))
-    for index in lines:
+    for index in pool.lines:
         line = plan.lines[index]
         best = 0.0
         for slot, entry in zip(world.slots, line.by_slot, strict=True):

@@ -93,12 +93,12 @@ class _Flows:
             for (shape, origin), rate in self.demand.items():
                 self.program.row({**self.of(shape, origin), share_column: -rate / self.scale}, lower=0.0)
             point = self.program.maximum({share_column: 1.0})
-            share = min(1.0, point.columns[share_column]) if point else 0.0
+            share = min(1.0, max(0.0, point.columns[share_column])) if point else 0.0
             self.program.row({share_column: 1.0}, lower=share * (1 - 1e-9))
         if not everything:
             return Served(0.0, 0.0)
         point = self.program.maximum(everything)
-        rate = point.value * self.scale if point else 0.0
+        rate = max(0.0, point.value * self.scale) if point else 0.0
         return Served(rate, share if scope == "each" else min(1.0, rate / asked))
 
 
