@@ -158,17 +158,16 @@ def _objective(objective: Objective) -> Iterator[Finding]:
 
 
 def _figures(parts: Any, catalog: Catalog) -> Iterator[Finding]:
-    """A limit or an objective needs its figure in every region: an unknown one is not 0."""
+    """Every answer states its carbon, and a limit or an objective needs its figure: an unknown one is not 0."""
     basis = parts.carbon_basis or "direct"
     limits, objective = parts.limits, parts.objective
-    carbon = limits.carbon_kg_per_year is not None or objective.account == "carbon" or objective.carbon_usd_per_kg > 0
     water = limits.water_litres_per_year is not None or objective.account == "water"
     for name, use in parts.regions.items():
         region = catalog.regions.get(name)
         if region is None:
             continue
-        if carbon and basis not in use.carbon_kg_per_kwh and basis not in region.carbon_kg_per_kwh:
-            message = f"the catalog has no {basis} carbon intensity, and carbon is limited or priced"
+        if basis not in use.carbon_kg_per_kwh and basis not in region.carbon_kg_per_kwh:
+            message = f"the catalog has no {basis} carbon intensity, and every answer states its carbon"
             hint = f'add carbon: {{{basis}: "... g/kWh"}} here, or choose the other carbon_basis'
             yield Finding(("regions", name), message, hint)
         if water and use.wue_l_per_kwh is None and region.wue_l_per_kwh is None:

@@ -178,6 +178,8 @@ def test_carbon_that_is_unknown_is_not_zero():
     found = problems_of(ireland)
     assert [problem.key for problem in found] == ["regions.aws/eu-west-1"]
     assert "carbon" in found[0].message
+    unlimited = "\n".join(line for line in ireland.splitlines() if not line.startswith("  carbon: 500"))
+    assert unlimited != ireland and problems_of(unlimited), "every answer states its carbon"
     scenarios.loads(ireland.replace("carbon_basis: direct", "carbon_basis: lifecycle"))
 
 
