@@ -20,6 +20,7 @@ from scenarios.schema import Scenario
 
 Watch = Callable[[milp.Progress], None]
 NEVER_RELAXED = ("residency", "precisions")
+FAILURES = ("node", "region")
 MOST_REJECTED = 12
 
 
@@ -35,7 +36,10 @@ class Solved:
 def bindings(
     scenario: Scenario, plan: Plan, solved: Solved, factors: Iterable[float], progress: Watch | None
 ) -> list[Binding]:
-    """Relax each limit alone, solve again, and say what changes."""
+    """Relax each limit alone, solve again, and say what changes.
+
+    A failure rule is also dropped: on few nodes a small relaxation of it frees none, though the rule sizes the fleet.
+    """
     done = []
     for factor in factors:
         for limit in solved.program.limits().values():
@@ -49,6 +53,9 @@ def bindings(
                 done.append(_by_column(plan, solved, limit, by, progress))
         for limit in latency_limits(scenario):
             done.append(_by_pricing(scenario, plan, solved, limit, factor, progress))
+    for limit in solved.program.limits().values():
+        if limit.name.split()[0] in FAILURES:
+            done.append(_by_column(plan, solved, limit, 1.0, progress))
     return sorted(done, key=lambda b: (b.relaxation, b.usd_per_year_change[1], b.limit))
 
 
@@ -122,13 +129,14 @@ def _binding(
     for account in ("usd_per_year", "kg_co2e_per_year"):
         change = accounts[account] - plan.accounts[account]
         changes[account] = effect if account == plan.objective.account else (change, change)
+    after = "not limited" if limit.name.split()[0] in FAILURES and by >= 1 else amount(to, limit.unit)
     changes = {account: _without_dust(change, plan.accounts[account]) for account, change in changes.items()}
     effect = _without_dust(effect, was)
     return Binding(
         limit=limit.name,
         key=limit.key,
         wall=limit.wall,
-        change=f"{limit.name}: {amount(limit.value, limit.unit)} -> {amount(to, limit.unit)}",
+        change=f"{limit.name}: {amount(limit.value, limit.unit)} -> {after}",
         relaxation=by,
         usd_per_year_change=changes["usd_per_year"],
         kg_co2e_per_year_change=changes["kg_co2e_per_year"],

@@ -113,15 +113,20 @@ def _proof(plan: Plan) -> str:
 
 
 def holding(plan: Plan) -> Binding | None:
-    """The limit, other than demand itself, whose relaxation lowers the objective most; None where none does."""
-    best: Binding | None = None
-    for line in plan.binding:
-        change = _change(plan, line)
-        if not line.resolved or change[1] >= 0 or _is_demand(line) or _another_step(plan, line):
-            continue
-        if best is None or sum(change) < sum(_change(plan, best)):
-            best = line
-    return best
+    """The limit, other than demand itself, whose relaxation lowers the objective most; None where none does.
+
+    Small relaxations come first; a rule that only shapes the fleet as a whole is found by dropping it.
+    """
+    small = [line for line in plan.binding if not _dropped(line) and not _another_step(plan, line)]
+    for lines in (small, [line for line in plan.binding if _dropped(line)]):
+        found = [line for line in lines if line.resolved and _change(plan, line)[1] < 0 and not _is_demand(line)]
+        if found:
+            return min(found, key=lambda line: sum(_change(plan, line)))
+    return None
+
+
+def _dropped(line: Binding) -> bool:
+    return line.relaxation >= 1.0 and line.limit.endswith("failure")
 
 
 def _by_carbon(plan: Plan) -> bool:
