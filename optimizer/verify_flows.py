@@ -7,7 +7,7 @@ from collections import defaultdict
 from optimizer.verify_fleet import Fleet, Pool
 from optimizer.verify_latency import first_token_s
 from optimizer.verify_routing import MIXED_KV_SHARE
-from optimizer.verify_types import FLOW_RELATIVE, RELATIVE, Findings
+from optimizer.verify_types import FLOW_RELATIVE, Findings
 
 
 def check_flows(fleet: Fleet, findings: Findings) -> None:
@@ -105,6 +105,3 @@ def _check_pool(fleet: Fleet, pool: Pool, slot: str, findings: Findings) -> None
         over = sum(pool.load[slot, s] * excess[s] for s in range(len(runs)))
         mean = workload.itl.limit_s + (over / tokens if tokens > 0 else 0.0)
         findings.at_most(f"ITL of {where}, s", mean, workload.itl.limit_s, FLOW_RELATIVE)
-
-
-__all__ = ["RELATIVE", "check_flows", "check_pools"]

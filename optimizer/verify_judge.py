@@ -6,14 +6,14 @@ out on a placement: the declared bound holds for every packing, so that the answ
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING
 
 from optimizer.verify_bills import node_bill, totals
+from optimizer.verify_judge_lp import cheapest
+from optimizer.verify_judge_types import Counts, Judgement, Stock
 from optimizer.verify_latency import usable_utilisation
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_routing import Server, most_served, most_served_mix
@@ -24,30 +24,7 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
     from scenarios.schema_supply import Failure
 
-Counts = Mapping[tuple[PoolKey, str], tuple[int, ...]]
-"""(pool, procurement) -> replicas in each slot."""
 ROUNDING = 1e-9
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """Whether a fleet holds every limit, its cheapest accounts and objective, else the first limit that it breaks."""
-
-    feasible: bool
-    objective: float = math.inf
-    accounts: dict[str, float] = field(default_factory=dict)
-    nodes: dict[NodeKey, dict[str, int]] = field(default_factory=dict)
-    why: str = ""
-
-
-@dataclass
-class Stock:
-    """A pool in one slot: replicas, of how many a loss can take, and its usable rate per replica's rate."""
-
-    key: PoolKey
-    replicas: int
-    lost: int
-    availability: float
 
 
 class Judge:
@@ -97,8 +74,6 @@ class Judge:
 
     def judge(self, counts: Counts) -> Judgement:
         """The cheapest way to run these replicas."""
-        from optimizer.verify_judge_lp import cheapest  # it needs this module's names
-
         counts = {key: number for key, number in counts.items() if any(number)}
         for key, procurement in counts:
             why = self.runs_at_all(key, procurement)

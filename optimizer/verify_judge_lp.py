@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import TYPE_CHECKING
 
 from optimizer.verify_bills import Bill, add_load, node_bill, totals
-from optimizer.verify_judge import Counts, Judge, Judgement, Stock
+from optimizer.verify_judge_types import Counts, Judgement, Stock
 from optimizer.verify_lp import INFINITE, SmallProgram
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_routing import add_mix_rows
 from optimizer.verify_types import NodeKey, PoolKey
+
+if TYPE_CHECKING:
+    from optimizer.verify_judge import Judge
 
 GOALS = {
     "cost": "usd_per_year",

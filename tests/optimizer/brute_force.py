@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from optimizer.verify_judge import Counts, Judge, Judgement
+from optimizer.verify_judge import Judge
 from optimizer.verify_judge_lp import GOALS
+from optimizer.verify_judge_types import Counts, Judgement
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_types import NodeKey, PoolKey, Way
 

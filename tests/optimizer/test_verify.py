@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 from optimizer.plan import Plan
 from optimizer.verify import losses, verify
 from tests.optimizer.checked_plan import asked_again, good
@@ -14,6 +17,14 @@ def test_the_good_plan_passes() -> None:
     assert found.checks > 300
     assert {line.workload for line in plan.fleet or ()} == {"chat", "draft"}
     assert {line.procurement for line in plan.fleet or ()} == {"owned", "on_demand"}, "the plan should show both"
+
+
+def test_it_shares_nothing_with_what_it_checks() -> None:
+    """Neither the priced tables nor the program are loaded to check a plan, only the scenario and plain arithmetic."""
+    asks = "import sys, optimizer.verify, optimizer.verify_judge_lp; print([m for m in sys.modules])"
+    loaded = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True).stdout
+    for module in ("physics", "optimizer.program", "optimizer.candidates", "optimizer.pools", "optimizer.milp"):
+        assert f"'{module}" not in loaded
 
 
 def test_it_survives_json() -> None:
