@@ -276,7 +276,8 @@ def _join(parts: list[Variants]) -> Variants | None:
     tags = [tag for part in parts for tag in part.closed_by]
     names = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
     found = Variants(stack("candidate"), stack("latency_class"), tags, *(stack(name) for name in names))
-    return found.take(np.flatnonzero(found.utilisation.max(axis=1) > 0))
+    working = np.flatnonzero(found.utilisation.max(axis=1) > 0)
+    return found.take(working) if working.size else None
 
 
 def _undominated(table: Table, found: Variants) -> np.ndarray:
