@@ -95,18 +95,6 @@ def optimum(scenario, most: int = 8) -> Best:
 
 def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Iterator[tuple[float, tuple[int, ...]]]:
     """Fleets that have the supply and could carry the demand, the cheapest by their nodes alone first."""
-    shape = tuple(len(options) for options in stands)
-    best.fleets = int(np.prod(shape))
-
-    def over_all(pick):
-        total = 0.0
-        for axis, options in enumerate(stands):
-            values = np.array([pick(stand) for stand in options])
-            view = [1] * len(shape) + list(values.shape[1:])
-            view[axis] = len(options)
-            total = total + values.reshape(view)
-        return total
-
     scenario, world = judge.scenario, judge.world
     demand = np.array(
         [
@@ -116,11 +104,20 @@ def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Itera
         ]
     )
     quotas = np.array([world.quota(r, a) for r in scenario.regions for a in scenario.accelerators for _ in world.slots])
-    good = (over_all(lambda stand: stand.rate) >= demand * (1 - 1e-9)).all(axis=-1)
-    good &= (over_all(lambda stand: stand.devices) <= quotas).all(axis=-1)
-    picks = np.argwhere(good)
-    goals = over_all(lambda stand: stand.goal)[good]
-    for place in np.argsort(goals, kind="stable"):
+    goals, rates, devices = np.zeros(1), np.zeros((1, demand.size)), np.zeros((1, quotas.size))
+    picks = np.zeros((1, 0), dtype=int)
+    for options in stands:
+        # Every fleet so far with every way to fill this hire; what exceeds a quota is dropped at once.
+        new = np.array([stand.devices for stand in options])
+        kept = np.argwhere((devices[:, None, :] + new[None, :, :] <= quotas).all(axis=-1))
+        old, chosen = kept[:, 0], kept[:, 1]
+        goals = goals[old] + np.array([stand.goal for stand in options])[chosen]
+        rates = rates[old] + np.array([stand.rate for stand in options])[chosen]
+        devices = devices[old] + new[chosen]
+        picks = np.column_stack([picks[old], chosen])
+    best.fleets = len(picks)
+    good = np.flatnonzero((rates >= demand * (1 - 1e-9)).all(axis=-1))
+    for place in good[np.argsort(goals[good], kind="stable")]:
         yield float(goals[place]), tuple(picks[place])
 
 

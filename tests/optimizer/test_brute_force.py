@@ -28,6 +28,7 @@ QUESTIONS = {
     "budget": (14, 8),
     "classes": (26, 12),
     "spot": (20, 12),
+    "mixed": (60, 3),
 }
 # Ties in cost are broken by carbon, at this many USD a kilogram; ties in another account by cost.
 TIE_BREAK = {"cost": ("kg_co2e_per_year", 1e-5)}

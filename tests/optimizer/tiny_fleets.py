@@ -10,9 +10,21 @@ from typing import Any
 
 from optimizer.verify_world import World
 from scenarios import from_mapping
-from tests.optimizer.brute_force import ways
+from tests.optimizer.brute_force import optimum, ways
 
-KINDS = ("node loss", "region loss", "shapes", "shared", "slots", "min regions", "carbon", "budget", "classes", "spot")
+KINDS = (
+    "node loss",
+    "region loss",
+    "shapes",
+    "shared",
+    "slots",
+    "min regions",
+    "carbon",
+    "budget",
+    "classes",
+    "spot",
+    "mixed",
+)
 REGIONS = ("aws/us-east-1", "aws/us-west-2")
 
 
@@ -186,8 +198,6 @@ def _carbon(rng: random.Random, data: dict[str, Any]):
     factor = rng.choice((0.4, 0.7, 0.9, 0.97))
 
     def limit(data: dict[str, Any], relaxed: Any) -> None:
-        from tests.optimizer.brute_force import optimum
-
         kg = optimum(relaxed).judgement.accounts.get("kg_co2e_per_year", 1e6)
         data["limits"] = {"carbon": f"{factor * kg / 1e3:.6f} t/yr"}
 
@@ -201,8 +211,6 @@ def _budget(rng: random.Random, data: dict[str, Any]):
     factor = rng.choice((0.97, 0.99, 0.999))
 
     def limit(data: dict[str, Any], relaxed: Any) -> None:
-        from tests.optimizer.brute_force import optimum
-
         usd = optimum(relaxed).judgement.accounts.get("usd_per_year", 1e9)
         data["limits"] = {"budget": f"${factor * usd:.2f}/yr"}
 
@@ -243,6 +251,57 @@ def _spot(rng: random.Random, data: dict[str, Any]):
     return lambda data, _: data["procurement"]["spot"].update(max_share=f"{share}%")
 
 
+def _mixed(rng: random.Random, data: dict[str, Any]):
+    """Some of everything that is left: a second device, ways of buying, allowances, power, prices of carbon."""
+    name = data["accelerators"][0]
+    data["regions"][REGIONS[0]]["quota"] = {name: 8}
+    chat = data["workloads"]["chat"]
+    chat |= {"tensor_parallel": [1], "batch": chat["batch"][:1]}
+    owned = data["procurement"]["owned"]
+    if rng.random() < 0.4:
+        other = rng.choice([each for each in ("l4", "l40s", "h100-sxm") if each != name])
+        data["accelerators"].append(other)
+        data["regions"][REGIONS[0]]["quota"][other] = rng.choice((0, 4, 4, "unknown"))
+        owned["prices"][other] = "$6,000"
+        owned["devices_per_node"][other] = rng.choice((1, 2))
+    if rng.random() < 0.3:
+        _two_regions(rng, data)
+        data["regions"][REGIONS[1]]["quota"] = {each: rng.choice((4, 8)) for each in data["accelerators"]}
+        data["limits"] = {"max_regions": 1}
+    if "h100-sxm" in data["accelerators"] and rng.random() < 0.5:
+        data["procurement"]["reserved"] = {"discount": f"{rng.choice((20, 50))}%"}
+        data["procurement"]["on_demand"] = rng.choice((True, False))
+    owned |= {"discount_rate": rng.choice(("0%", "8%")), "years": rng.choice(("3 years", "5 years"))}
+    data["planning"] = {
+        "peak_factor": rng.choice((1.0, 1.2)),
+        "growth": rng.choice(("0%", "15%")),
+        "spare_nodes": rng.choice((0, 0, 1)),
+        "maintenance_nodes": rng.choice((0, 0, 1)),
+        "staff": rng.choice(("$0/yr", "$1k/yr")),
+        "licence_per_device": rng.choice(("$0/yr", "$500/yr")),
+    }
+    chat["max_utilization"] = rng.choice(("70%", "95%", "100%"))
+    chat["ttft"] = {"limit": "5 s", "percentile": 99}
+    chat["itl"] = {"limit": f"{rng.choice((40, 90))} ms", "percentile": rng.choice(("mean", 99))}
+    if rng.random() < 0.3:
+        data["objective"] = {"minimize": "cost", "carbon_price": "$500/t"}
+    if rng.random() < 0.5:
+        data["failures"] = {"node": {"served": f"{rng.choice((30, 70))}%", "scope": rng.choice(("total", "each"))}}
+    if rng.random() < 0.3:
+        data["carbon_basis"] = "lifecycle"
+        for use in data["regions"].values():
+            use["carbon"]["lifecycle"] = "300 g/kWh"
+
+    def limit(data: dict[str, Any], relaxed: Any) -> None:
+        nodes, world = optimum(relaxed).judgement.nodes, World(relaxed)
+        watts = sum(world.node(hire).nameplate_w * max(by_slot.values()) for hire, by_slot in nodes.items()) or 1e4
+        factor = rng.choice((0.8, 0.97, 1.1, 1.1))
+        for use in data["regions"].values():
+            use["site_power"] = f"{factor * watts / 1e3:.4f} kW"
+
+    return limit
+
+
 _MAKERS = {
     "node loss": _node_loss,
     "region loss": _region_loss,
@@ -254,4 +313,5 @@ _MAKERS = {
     "budget": _budget,
     "classes": _classes,
     "spot": _spot,
+    "mixed": _mixed,
 }
