@@ -56,7 +56,7 @@ BASE: dict[str, Any] = {
 def small_mapping(**changes: Any) -> dict[str, Any]:
     """The base question with changes merged into it; `DROP` deletes a key, anything that is no mapping replaces."""
     data = copy.deepcopy(BASE)
-    _merge(data, changes)
+    merge(data, changes)
     return data
 
 
@@ -70,12 +70,13 @@ def chat(**changes: Any) -> dict[str, Any]:
     return {"chat": changes}
 
 
-def _merge(data: dict[str, Any], changes: Mapping[str, Any]) -> None:
+def merge(data: dict[str, Any], changes: Mapping[str, Any]) -> None:
+    """Changes into a mapping, in place."""
     for key, value in changes.items():
         if value is DROP:
             data.pop(key, None)
         elif isinstance(value, Mapping) and isinstance(data.get(key), dict):
-            _merge(data[key], value)
+            merge(data[key], value)
         else:
             data[key] = copy.deepcopy(value)
 
