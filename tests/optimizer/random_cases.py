@@ -27,12 +27,12 @@ def random_scenario(kind: str, seed: int) -> Scenario:
     if "fp8" in workload["precisions"] and rng.random() < 0.3:
         workload["kv_precisions"] = ["bf16", "fp8"]
     changes: dict[str, Any] = {"workloads": {"chat": workload}, "accelerators": names}
-    changes["regions"] = {EAST: {"quota": {n: DROP for n in ("l40s", "h100-sxm")} | _quotas(rng, names)}}
+    changes["regions"] = {EAST: {"quota": dict.fromkeys(("l40s", "h100-sxm"), DROP) | _quotas(rng, names)}}
     nodes = {name: rng.choice((1, 2, 4)) for name in names}
     prices = {"l4": "$3,000", "l40s": "$8,000", "h100-sxm": "$27,500"}
     owned = {
-        "prices": {n: DROP for n in ("l40s", "h100-sxm")} | {n: prices[n] for n in names},
-        "devices_per_node": {n: DROP for n in ("l40s", "h100-sxm")} | nodes,
+        "prices": dict.fromkeys(("l40s", "h100-sxm"), DROP) | {n: prices[n] for n in names},
+        "devices_per_node": dict.fromkeys(("l40s", "h100-sxm"), DROP) | nodes,
     }
     changes["procurement"] = {"owned": owned}
     _MAKERS[kind](rng, changes, workload)
