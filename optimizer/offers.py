@@ -46,8 +46,9 @@ class Hire:
 
     @property
     def nameplate_w(self) -> float:
-        """Rated power of the node with its host, W."""
-        return self.devices * self.accelerator.tdp_w + (self.accelerator.host_w_per_node or 0.0)
+        """Rated power of the node with its part of the server's host, W."""
+        part = min(1.0, self.devices / self.accelerator.devices_per_node)
+        return self.devices * self.accelerator.tdp_w + (self.accelerator.host_w_per_node or 0.0) * part
 
     @property
     def embodied_kg_per_year(self) -> float:

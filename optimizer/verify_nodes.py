@@ -141,7 +141,7 @@ def _facts(
         availability=1.0,
         idle_w=tdp * accelerator.idle_power_ratio,
         load_w=tdp * (accelerator.load_power_ratio - accelerator.idle_power_ratio),
-        nameplate_w=tdp + (accelerator.host_w_per_node or 0.0),
+        nameplate_w=tdp + (accelerator.host_w_per_node or 0.0) * min(1.0, devices / accelerator.devices_per_node),
         embodied_kg_per_year=None if kg is None else kg * devices / embodied_years,
         whole_server=whole,
         link_domain=accelerator.scaleup_domain if rack else min(accelerator.scaleup_domain, devices),
