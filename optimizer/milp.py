@@ -2,7 +2,7 @@
 
 HiGHS calls wrong answers "Optimal". Versions 1.12 to 1.15.1 do so when an integer column has a coefficient at or below
 1e-6 in a row; 1.16.0 did so on well-scaled fleets in 11 of 120 runs with its presolve on and an integer feasibility
-tolerance of 1e-9, in none of 120 with presolve off, which was as fast on fleets. So rows are scaled by powers of two, presolve
+tolerance of 1e-9, in none of 120 with presolve off, which was as fast. So rows are scaled by powers of two, presolve
 stays off, the tolerance is 1e-9, every point that comes back is held against the unscaled rows, and
 `optimizer.cross_check` tries to beat the answer along another path.
 """

@@ -105,7 +105,7 @@ CASES: dict[str, LimitCase] = {
         closed=True,
     ),
     "site power": LimitCase(
-        lambda: small_scenario(regions=two_regions(site_power="3 kW")),
+        lambda: small_scenario(regions=two_regions(site_power="1.2 kW")),
         ("sustainability.site_power",),
         f"site power {EAST}",
         "site power",

@@ -265,7 +265,8 @@ def test_readings_are_the_rows_and_the_rows_are_sums_made_by_hand() -> None:
     for node in plan.nodes:
         chip = scenario.catalog.accelerators[node.accelerator]
         devices[f"{node.region}/{node.accelerator}/year"] += node.devices_per_node * node.nodes
-        watts[node.region] += node.nodes * (node.devices_per_node * chip.tdp_w + (chip.host_w_per_node or 0.0))
+        host_w = (chip.host_w_per_node or 0.0) * node.devices_per_node / chip.devices_per_node
+        watts[node.region] += node.nodes * (node.devices_per_node * chip.tdp_w + host_w)
     for flow in plan.flows:
         served[flow.region] += flow.requests_per_s
     for where, value in activity(worked, "capital", "quota").items():
