@@ -207,7 +207,8 @@ def _spot_share(layout: Layout) -> list[Block]:
             demand = layout.requests.demand[layout.shapes_of[w], :, t].sum() / layout.rate_unit
             on_spot = (pools.workload[loads.pool] == w) & pools.spot[loads.pool] & (loads.slot == t)
             most = layout.spot_max_share * demand
-            builder.add(f"{name}/{slot}", (loads.col[on_spot], 1.0), (relax, -most), upper=most)
+            less = layout.elastic_col(f"demand {name}")  # a share of less demand is less
+            builder.add(f"{name}/{slot}", (loads.col[on_spot], 1.0), (relax, -most), (less, most), upper=most)
     return builder.block(
         "capital", "spot_share", "requests/s", "spot carries at most its share of the load", "spot share"
     )
