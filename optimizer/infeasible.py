@@ -40,6 +40,8 @@ ORDER = (
 NOT_OFFERED_AS_REPAIR = ("residency", "precisions")
 CHECK_S = 30.0
 MARGIN = 2e-3  # a limit is moved this much further than the least, so that the repaired question is not on the edge
+COUNTS = ("quota", "min", "max")
+COUNT_TOLERANCE = 1e-7
 LATENCY_STEP = 0.03
 LATENCY_MOST = 64.0
 
@@ -105,7 +107,8 @@ def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, c
     """The conflict of an infeasible scenario, and the repairs. `check` turns a solved program into a verified plan."""
     model = _Model(scenario, options, progress)
     order = sorted(model.limits, key=lambda name: (ORDER.index(name.split()[0]), name))
-    if model.possible(set(order)) is False:
+    # Without any demand an empty fleet always holds, so supply is what is missing where all else dropped does not help.
+    if model.possible({name for name in order if not name.startswith("demand ")}) is False:
         return Reasons([_supply(model)], [])
     dropped: set[str] = set()
     unsure: set[str] = set()
@@ -159,6 +162,8 @@ def _repair(scenario: Scenario, model: _Model, limit: Elastic, check: Check) -> 
 
 
 def _a_bit_more(limit: Elastic, least: float) -> float:
+    if limit.name.split()[0] in COUNTS:
+        return max(least - COUNT_TOLERANCE, 0.0)  # counts are rounded to the next whole one
     return min(least + MARGIN * (1 + least), limit.most if np.isfinite(limit.most) else np.inf)
 
 

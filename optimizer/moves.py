@@ -64,7 +64,8 @@ def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:
         changed = _with(scenario, "failures", {kind: failure})
     elif kind in ("min", "max"):
         value = float(math.floor(value + 1e-9) if kind == "min" else math.ceil(value - 1e-9))
-        changed = _with(scenario, "limits", {f"{kind}_regions": max(int(value), 1)})
+        value = max(value, 1.0)
+        changed = _with(scenario, "limits", {f"{kind}_regions": int(value)})
     elif kind in ("itl", "ttft"):
         asked = getattr(scenario.workloads[words[1]], kind).model_copy(update={"limit_s": value})
         changed = _with_workload(scenario, words[1], {kind: asked})
