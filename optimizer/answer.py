@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.plan import Charge, FleetLine, Flow, NodeLine, PlacedNode, PlacedReplicas, SlotLine
-from optimizer.program import Program
+from optimizer.program import ACCOUNTS, Program
 
 SMALLEST_FLOW = 1e-9  # of a unit of rate; anything below is the solver's dust
 
@@ -214,21 +214,12 @@ class Answer:
         return found
 
     def _accounts(self) -> dict[str, float]:
-        names = [
-            "usd_per_year",
-            "kg_co2e_per_year",
-            "kwh_per_year",
-            "litres_per_year",
-            "kg_co2e_embodied_per_year",
-            "devices",
-        ]
-        values = {name: self.program.account(name, self.x) for name in names}
-        hires = self.layout.hires
-        unknown = (
-            np.isnan(hires.embodied_kg_per_year) & (self.x[hires.col] > 0.5).any(axis=1)
-            if hires.col.size
-            else np.zeros(0)
-        )
-        if unknown.any():
+        """Every account; one that rests on a figure nobody knows is left out, never counted as 0."""
+        values = {name: self.program.account(name, self.x) for name in ACCOUNTS}
+        hires, scenario = self.layout.hires, self.program.question.scenario
+        used = [h for h in range(len(hires.procurement)) if (self.x[hires.col[h]] > 0.5).any()]
+        if np.isnan(hires.embodied_kg_per_year[used]).any():
             del values["kg_co2e_embodied_per_year"]
+        if any(scenario.region(self.layout.regions[hires.region[h]]).wue_l_per_kwh is None for h in used):
+            del values["litres_per_year"]
         return values

@@ -49,6 +49,8 @@ def _caps(answer: Answer) -> list[Reading]:
         ("water", "sustainability", "litres_per_year", "l/yr"),
         ("energy", "sustainability", "kwh_per_year", "kWh/yr"),
     ):
+        if account not in answer.accounts:
+            continue
         value = answer.accounts[account]
         if limit == "carbon" and layout.include_embodied:
             value += answer.accounts["kg_co2e_embodied_per_year"]
@@ -56,14 +58,16 @@ def _caps(answer: Answer) -> list[Reading]:
     return found
 
 
-ROWS = {"quota": " in ", "site_power": "", "min_regions": "", "max_regions": "", "spot_share": ""}
-"""Limits that are rows of one kind each, and what joins the words that say where they hold."""
+JOINED_BY = {"quota": " in "}
+"""What joins the words that say where a limit holds."""
+READ_ELSEWHERE = ("budget", "carbon", "water", "energy", "node_failure", "region_failure", "region_share", "mixed_itl")
 
 
 def _rows(answer: Answer) -> list[Reading]:
+    """Limits that are rows of their own: the row that comes nearest to its limit speaks for its block."""
     found = []
     for block in answer.program.blocks:
-        if block.name not in ROWS:
+        if not block.limit or block.linking or block.name in READ_ELSEWHERE:
             continue
         activity = np.bincount(block.row, block.value * answer.x[block.col], minlength=block.size)
         upper = block.upper[0] < np.inf
@@ -72,7 +76,7 @@ def _rows(answer: Answer) -> list[Reading]:
         sense: Sense = "<=" if upper else ">="
         scale = answer.layout.rate_unit if block.name == "spot_share" else 1.0
         name = block.name.replace("_", " ")
-        where = ROWS[block.name].join(block.limit.removeprefix(name).split()) or "all"
+        where = JOINED_BY.get(block.name, " ").join(block.limit.removeprefix(name).split()) or "all"
         found.append(Reading(block.wall, name, where, float(activity[worst]) * scale, sense, limit * scale, block.unit))
     return found
 

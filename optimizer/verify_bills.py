@@ -84,6 +84,18 @@ def fleet_bill(fleet: Fleet) -> Bill:
     return bill
 
 
+def _unknown(fleet: Fleet) -> dict[str, str]:
+    """Accounts that rest on an unknown figure, and which."""
+    absent: dict[str, str] = {}
+    for key in fleet.nodes:
+        facts = fleet.world.node(key)
+        if isinstance(facts, NodeFacts) and facts.embodied_kg_per_year is None:
+            absent["kg_co2e_embodied_per_year"] = f"embodied carbon of {key} is unknown"
+        if fleet.world.scenario.region(key.region).wue_l_per_kwh is None:
+            absent["litres_per_year"] = f"water use of {key.region} is unknown"
+    return absent
+
+
 def check_bills(fleet: Fleet, plan: Plan, findings: Findings) -> dict[str, float]:
     """Every charge line and every account against the recomputed bill; returns the recomputed accounts."""
     own = {key: value for key, value in fleet_bill(fleet).items() if key[0] != "devices"}
@@ -95,17 +107,11 @@ def check_bills(fleet: Fleet, plan: Plan, findings: Findings) -> dict[str, float
         account, part, region, offer = key
         where = f"{account}, {part}" + (f", {offer} in {region}" if offer else "")
         findings.same(where, said.get(key, 0.0), own.get(key, 0.0), size=0.1 * accounts.get(account, 0.0))
-    unknown = [
-        str(key)
-        for key in fleet.nodes
-        if isinstance(facts := fleet.world.node(key), NodeFacts) and facts.embodied_kg_per_year is None
-    ]
+    absent = _unknown(fleet)
     for account, value in accounts.items():
-        if account == "kg_co2e_embodied_per_year" and unknown:
-            says = f"{account}: embodied carbon of {unknown[0]} is unknown, so the account must be absent"
-            findings.hold(account not in plan.accounts, says)
-            continue
-        if findings.hold(account in plan.accounts, f"account {account} is missing"):
+        if account in absent:
+            findings.hold(account not in plan.accounts, f"{account}: {absent[account]}, so the account must be absent")
+        elif findings.hold(account in plan.accounts, f"account {account} is missing"):
             findings.same(f"account {account}", plan.accounts[account], value)
     for account in plan.accounts:
         findings.hold(account in accounts, f"account {account} is unknown")
