@@ -227,7 +227,9 @@ def _embodied_unknown(scenario: Any | None, kind: str) -> bool:
 def _uses(plan: Plan) -> Paragraph:
     energy, water = plan.accounts.get("kwh_per_year"), plan.accounts.get("litres_per_year")
     written = scale("kWh", energy).write(energy) if energy is not None else UNKNOWN
-    wet = scale("litres", water).write(water) if water is not None else UNKNOWN
-    return Paragraph(
-        f"It uses {written} of electricity a year, cooling and losses of the building included, and {wet} of water."
+    wet = (
+        f", and {scale('litres', water).write(water)} of water"
+        if water is not None
+        else f"; its water use is {UNKNOWN}"
     )
+    return Paragraph(f"It uses {written} of electricity a year, cooling and losses of the building included{wet}.")

@@ -18,9 +18,16 @@ def proof(plan: Plan) -> Section | None:
     if plan.gap is not None:
         says.append(f"Gap between the two: {percent(plan.gap)}.")
     says.append(f"Why it stopped: {_STOPS.get(plan.stopped_by, plain(plan.stopped_by))}.")
+    if plan.cross_check in _SECOND_SEARCH:
+        says.append(f"A second search, by another path, {_SECOND_SEARCH[plan.cross_check]}.")
     return section("proof", "How close to proven", [Bullets(tuple(says))])
 
 
+_SECOND_SEARCH = {
+    "confirmed": "found nothing better by more than the gap",
+    "corrected": "found a better fleet than the first, and that is the one shown",
+    "not finished": "did not finish: the bound rests on the first alone",
+}
 _STOPS = {
     "gap": "the gap asked for was reached",
     "infeasible": "the limits were proven impossible",
