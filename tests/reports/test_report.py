@@ -77,7 +77,7 @@ def test_unknown_embodied_carbon_is_unknown_and_never_zero() -> None:
 
 def test_unknown_water_is_unknown() -> None:
     accounts = {key: value for key, value in plans.feasible().accounts.items() if key != "litres_per_year"}
-    assert "unknown of water" in words(section(plans.feasible(accounts=accounts), "carbon"))
+    assert "water use is unknown" in words(section(plans.feasible(accounts=accounts), "carbon"))
 
 
 def test_the_carbon_basis_is_stated() -> None:
