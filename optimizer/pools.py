@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer.candidates import Table, quality_loss
 from physics.locality import user_round_trip_s
-from physics.tail_latency import usable_utilisation_mix
+from physics.tail_latency import UTILISATION_STEP, usable_utilisation_mix
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
 
@@ -120,10 +120,12 @@ class Node:
 
 
 def needed_replicas(table: Table, rows: np.ndarray, demand: float, lost: np.ndarray) -> np.ndarray:
-    """Replicas beyond which no pool needs to grow: all demand on this pool alone, and what a loss takes."""
+    """Replicas beyond which no pool needs to grow: all demand on this pool alone at the least usable load, and a loss.
+
+    A finite first bound for the size bands; `_enough` tightens it once the usable utilisations are known.
+    """
     slowest = table.prices.requests_per_s[rows].min(axis=1)
-    # A pool below a quarter of full use at any size is not a design; 0.25 keeps the bound safe and finite.
-    return np.ceil(demand / (slowest * 0.25 * table.workload.max_utilization)) + lost + 1
+    return np.ceil(demand / (slowest * UTILISATION_STEP)) + lost + 1
 
 
 def variants(
