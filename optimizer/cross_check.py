@@ -15,7 +15,7 @@ LEAST_SECONDS = 2.0
 
 
 def cross_checked(problem: milp.Problem, found: milp.Answer, options: milp.Options) -> tuple[milp.Answer, Verdict]:
-    """The answer, and whether a search with presolve, another seed and another tolerance agrees with it.
+    """The answer, and whether a search with presolve and another seed agrees with it.
 
     The second search looks for a point that is better by more than the gap. Proving that there is none confirms the
     answer. A better point corrects it: the question is then solved along the second path, and the better answer is kept
