@@ -85,7 +85,7 @@ class _Model:
         return True if found is not None and found.x is not None else None
 
     def least(self, limit: Elastic) -> float | None:
-        """Least relaxation of one limit that lets a fleet exist, None where none does."""
+        """Least relaxation of one limit that lets a fleet exist; None where none does, NaN where time ran out."""
         if self.possible({limit.name}) is False:
             return None
         program = self.program if limit.name.startswith("quota") else self.plain  # more supply needs more columns
@@ -96,7 +96,9 @@ class _Model:
         found = milp.Solver(replace(problem, cost=cost, upper=upper), self.options).solve(
             self.progress, stage=f"move {limit.name}"
         )
-        return None if found.x is None else float(found.x[limit.col])
+        if found.x is None:
+            return None if found.why == "infeasible" else np.nan
+        return float(found.x[limit.col])
 
 
 def _most(limit: Elastic) -> float:
@@ -151,54 +153,64 @@ def _repair(scenario: Scenario, model: _Model, limit: Elastic, check: Check) -> 
     kind = limit.name.split()[0]
     if kind in ("itl", "ttft"):
         plain = next(known for known in latency_limits(scenario) if known.name == limit.name)
-        move = _least_latency(scenario, model, plain) if model.possible({limit.name}) else None
+        least = _least_latency(scenario, model, plain) if model.possible({limit.name}) is not False else None
     else:
         least = model.least(limit)
-        beyond = least is not None and kind in ("min", "node", "region", "demand") and least >= 1 - 1e-9
-        move = None if least is None or beyond else moved(scenario, limit, _a_bit_more(limit, least))
-    if move is None:
-        return _no_help(limit)
-    return _priced(limit, move, model, check)
+        if least is not None and kind in ("min", "node", "region", "demand") and least >= 1 - 1e-9:
+            least = None  # nothing would be left of the limit
+    if least is None:
+        return _said(limit, None, f"no change of the {limit.name} limit alone helps")
+    if np.isnan(least):
+        return _said(limit, None, f"not settled in the time allowed whether moving the {limit.name} limit alone helps")
+    return _priced(limit, moved(scenario, limit, _a_bit_more(limit, least)), model, check)
 
 
 def _a_bit_more(limit: Elastic, least: float) -> float:
-    if limit.name.split()[0] in COUNTS:
+    kind = limit.name.split()[0]
+    if kind in COUNTS:
         return max(least - COUNT_TOLERANCE, 0.0)  # counts are rounded to the next whole one
+    if kind in ("itl", "ttft"):
+        return least  # known to work as it is
     return min(least + MARGIN * (1 + least), limit.most if np.isfinite(limit.most) else np.inf)
 
 
-def _no_help(limit: Elastic) -> Repair:
+def _said(limit: Elastic, to: float | None, says: str, plan: Plan | None = None) -> Repair:
+    accounts = plan.accounts if plan else {}
     return Repair(
         limit=limit.name,
         key=limit.key,
         start=limit.value,
-        to=None,
+        to=to,
         unit=limit.unit,
-        usd_per_year=None,
-        kg_co2e_per_year=None,
-        verified=False,
-        says=f"no change of the {limit.name} limit alone helps",
+        usd_per_year=accounts.get("usd_per_year"),
+        kg_co2e_per_year=accounts.get("kg_co2e_per_year"),
+        verified=plan.verified if plan else False,
+        says=says,
     )
 
 
-def _least_latency(scenario: Scenario, model: _Model, limit: Elastic) -> Move | None:
-    """Least latency limit that works, by pricing anew and halving the interval to 3 %."""
+def _least_latency(scenario: Scenario, model: _Model, limit: Elastic) -> float | None:
+    """Least relaxation of a latency limit that works, by pricing anew and halving the interval to 3 %; None where none
+    does, NaN where time ran out before that was known."""
+    undecided = False
 
     def works(factor: float) -> bool:
-        program = build(ask(moved(scenario, limit, factor - 1).scenario))
-        problem = program.problem
+        nonlocal undecided
+        problem = build(ask(moved(scenario, limit, factor - 1).scenario)).problem
         solver = milp.Solver(replace(problem, cost=np.zeros_like(problem.cost)), model.options)
-        return solver.solve(model.progress, stage=f"move {limit.name}").x is not None
+        found = solver.solve(model.progress, stage=f"move {limit.name}")
+        undecided |= found.x is None and found.why != "infeasible"
+        return found.x is not None
 
     low, high = 1.0, 2.0
     while not works(high):
         low, high = high, high * 2
         if high > LATENCY_MOST:
-            return None
+            return np.nan if undecided else None
     while high / low > 1 + LATENCY_STEP:
         middle = (low * high) ** 0.5
         low, high = (low, middle) if works(middle) else (middle, high)
-    return moved(scenario, limit, high - 1)
+    return high - 1
 
 
 def _priced(limit: Elastic, move: Move, model: _Model, check: Check) -> Repair:
@@ -208,28 +220,7 @@ def _priced(limit: Elastic, move: Move, model: _Model, check: Check) -> Repair:
     to = move.to if isinstance(move.to, float) else limit.value
     step = f"{limit.name}: {amount(limit.value, limit.unit)} -> {amount(to, limit.unit)}"
     if found.x is None:
-        return Repair(
-            limit=limit.name,
-            key=limit.key,
-            start=limit.value,
-            to=to,
-            unit=limit.unit,
-            usd_per_year=None,
-            kg_co2e_per_year=None,
-            verified=False,
-            says=f"{step} (not priced in the time allowed)",
-        )
+        return _said(limit, to, f"{step} (not priced in the time allowed)")
     plan = check(program, found)
     usd, kg = plan.accounts["usd_per_year"], plan.accounts["kg_co2e_per_year"]
-    says = f"{step} suffices: {amount(usd, 'USD/yr')}, {amount(kg, 'kg CO2e/yr')}"
-    return Repair(
-        limit=limit.name,
-        key=limit.key,
-        start=limit.value,
-        to=to,
-        unit=limit.unit,
-        usd_per_year=usd,
-        kg_co2e_per_year=kg,
-        verified=plan.verified,
-        says=says,
-    )
+    return _said(limit, to, f"{step} suffices: {amount(usd, 'USD/yr')}, {amount(kg, 'kg CO2e/yr')}", plan)

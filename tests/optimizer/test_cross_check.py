@@ -52,3 +52,18 @@ def test_an_answer_without_a_proof_is_not_confirmed() -> None:
     stopped = milp.Answer("time_limit", None, None, -np.inf, 1.0)
     problem = fleet()
     assert cross_checked(problem, stopped, milp.Options()) == (stopped, "not finished")
+
+
+def test_a_wrong_claim_that_nothing_fits_is_corrected() -> None:
+    claim = milp.Answer("infeasible", None, None, np.inf, 0.1)
+    found, verdict = cross_checked(fleet(), claim, milp.Options(gap=1e-3))
+    assert verdict == "corrected"
+    assert found.objective == pytest.approx(OPTIMUM, rel=1.001e-3)
+
+
+def test_that_nothing_fits_is_confirmed() -> None:
+    problem = fleet()
+    impossible = replace(problem, upper=np.where(problem.integer, 0.0, problem.upper))
+    claim = milp.Solver(impossible, milp.Options()).solve()
+    assert claim.why == "infeasible"
+    assert cross_checked(impossible, claim, milp.Options()) == (claim, "confirmed")
