@@ -158,7 +158,7 @@ def variants(
     for k, budget, extra in classes:
         if budget <= 0 or not rows.size:
             continue
-        quick = _quick(table, rows, most, budget) if prune else np.ones(rows.size, dtype=bool)
+        quick = _quick(table, rows, most, budget) if prune and not node.dead_nodes else np.ones(rows.size, dtype=bool)
         parts.append(
             _at_class(
                 table,
@@ -208,7 +208,8 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
 
 def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) -> np.ndarray:
     """Drop rows that another row of the same configuration beats whatever the pool sizes: its rate in the smallest
-    pool is not below this one's in the largest. Same chip, degrees and devices, so price and power are the same."""
+    pool is not below this one's in the largest. Same chip, degrees and devices, so price and power are the same.
+    Not for questions that plan for a node loss: what the loss rows leave is not compared here."""
     alone = _usable(table, rows, np.ones((rows.size, 1)), budget_s)[:, 0]
     large = _usable(table, rows, np.maximum(most, 1.0)[:, None], budget_s)[:, 0]
     rate = table.prices.requests_per_s[rows]
@@ -286,9 +287,9 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
     """Rows that no other row of the node type dominates (the safe rule).
 
     Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
-    j's rate for every shape at every size that j's pool can have, before and after a node loss, and o passes every gate
-    that j passes: its class is no later, nothing closes it that does not close j, its quality loss is no worse, and
-    where shapes mix neither are its ITL and KV use.
+    j's rate for every shape at every size that j's pool can have, before and after a node loss, the loss rows leave no
+    less of them, and o passes every gate that j passes: its class is no later, nothing closes it that does not close j,
+    its quality loss is no worse, and where shapes mix neither are its ITL and KV use.
     """
     rate = table.prices.requests_per_s[found.candidate]
     order = np.lexsort(
@@ -342,11 +343,33 @@ def _dominates(
         for column in (found.utilisation, found.after_loss):
             ratio = (rate[j] / rate[o][None, :]).max(axis=1)  # the worst shape
             enough &= copies[rest_good] * column[o][at] >= ratio * column[j, band]
+        if found.lost[o] > 0:
+            enough &= _keeps_no_less(found, rate, o, j, band, copies[rest_good], at)
         enough |= ~there
         rest_good = rest_good[enough]
     mask = np.zeros(rest.size, dtype=bool)
     mask[rest_good] = True
     return mask
+
+
+def _keeps_no_less(
+    found: Variants, rate: np.ndarray, o: int, j: np.ndarray, band: int, copies: np.ndarray, at: np.ndarray
+) -> np.ndarray:
+    """Whether the loss rows leave of `copies` times a pool of `o` no less than of one of `j`, at both ends of a band.
+
+    They leave the lesser of ``mu (rho n - K)`` and ``mu rho' (n - K)``: a faster replica counts for more when it dies, so
+    a better rate alone is not enough. A pool that keeps nothing is no help after a loss and needs no match.
+    """
+    good = np.ones(j.size, dtype=bool)
+    own, other, lost = rate[o].min(), rate[j].max(axis=1), found.lost[o]
+    for size in (found.smallest[j, band], found.largest[j, band]):
+        number = copies * size
+        ours = own * np.minimum(found.utilisation[o][at] * number - lost, found.after_loss[o][at] * (number - lost))
+        theirs = other * np.minimum(
+            found.utilisation[j, band] * size - found.lost[j], found.after_loss[j, band] * (size - found.lost[j])
+        )
+        good &= (ours >= theirs * (1 - 1e-12)) | (theirs <= 0)
+    return good
 
 
 def _mixes_as_well(table: Table, found: Variants, o: int, rest: np.ndarray, copies: np.ndarray) -> np.ndarray:
