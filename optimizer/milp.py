@@ -1,10 +1,10 @@
 """The one place that talks to HiGHS: arrays in, an honest answer out.
 
 HiGHS calls wrong answers "Optimal". Versions 1.12 to 1.15.1 do so when an integer column has a coefficient at or below
-1e-6 in a row. Version 1.16.0 does so on well-scaled fleets where the integer tolerance is 1e-8 or 1e-9, with presolve on
-and off; at 1e-7 it did in none of 960 runs (tests/optimizer/data has one of each). So rows are scaled by powers of two,
-presolve stays off, the tolerance is 1e-7, every point that comes back is rounded and held against the unscaled rows, and
-`optimizer.cross_check` tries to beat the answer along another path.
+1e-6 in a row. Version 1.16.0 does so on well-scaled fleets where the integer tolerance is 1e-8 or 1e-9, with presolve
+on and off; at 1e-7 it did in none of 960 runs (tests/optimizer/data has one of each). So rows are scaled by powers of
+two, presolve stays off, the tolerance is 1e-7, every point that comes back is rounded and held against the unscaled
+rows, and `optimizer.cross_check` tries to beat the answer along another path.
 """
 
 from __future__ import annotations
