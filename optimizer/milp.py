@@ -212,7 +212,16 @@ class Solver:
             point.col_value = list(start)
             highs.setSolution(point)
         interrupted = self._run(progress, stage, began)
-        return self._answer(interrupted, time.perf_counter() - began)
+        try:
+            return self._answer(interrupted, time.perf_counter() - began)
+        except SolverError:
+            # After many moved bounds the last basis can end at a point that breaks a row; a fresh start does not.
+            if interrupted:
+                raise
+            self._highs.clearSolver()
+            self._set("time_limit", min(highs.getRunTime() + limit, 1e20))
+            interrupted = self._run(progress, stage, began)
+            return self._answer(interrupted, time.perf_counter() - began)
 
     def _run(self, progress: Callable[[Progress], None] | None, stage: str, began: float) -> bool:
         """Run HiGHS; Ctrl-C in the main thread asks it to stop and keeps the incumbent. True where it was asked."""

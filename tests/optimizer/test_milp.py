@@ -18,7 +18,7 @@ import scenarios
 from optimizer import milp
 from optimizer.program import build
 from optimizer.tables import ask
-from tests.optimizer.cases import small_scenario, work
+from tests.optimizer.cases import EXACT, small_scenario, work
 
 ROOT, DATA = Path(__file__).parents[2], Path(__file__).parent / "data"
 INF = np.inf
@@ -243,6 +243,27 @@ def test_a_point_that_breaks_a_row_is_caught() -> None:
         solver._checked(np.array([0.0, 1.0]))
     with pytest.raises(milp.SolverError, match="fractional"):
         solver._checked(np.array([0.5, 1.5]))
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_point_that_breaks_a_row_is_asked_for_again_from_a_fresh_start_once(
+    times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solver, left = milp.Solver(TINY_COEFFICIENTS, EXACT), [times]
+    whole = solver._checked
+
+    def checked(x: np.ndarray) -> np.ndarray:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise milp.SolverError("HiGHS returned a point that breaks 1 rows, first row 0")
+        return whole(x)
+
+    monkeypatch.setattr(solver, "_checked", checked)
+    if times == 1:
+        assert solver.solve().objective == pytest.approx(1.0)
+    else:
+        with pytest.raises(milp.SolverError, match="breaks 1 rows"):
+            solver.solve()
 
 
 def test_points_are_held_against_rows_as_they_stand_now() -> None:
