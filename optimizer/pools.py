@@ -357,8 +357,8 @@ def _keeps_no_less(
 ) -> np.ndarray:
     """Whether the loss rows leave of `copies` times a pool of `o` no less than of one of `j`, at both ends of a band.
 
-    They leave the lesser of ``mu (rho n - K)`` and ``mu rho' (n - K)``: a faster replica counts for more when it dies, so
-    a better rate alone is not enough. A pool that keeps nothing is no help after a loss and needs no match.
+    They leave the lesser of ``mu (rho n - K)`` and ``mu rho' (n - K)``: a faster replica counts for more when it dies,
+    so a better rate alone is not enough. A pool that keeps nothing is no help after a loss and needs no match.
     """
     good = np.ones(j.size, dtype=bool)
     own, other, lost = rate[o].min(), rate[j].max(axis=1), found.lost[o]
