@@ -43,7 +43,7 @@ def simplest(program: Program, found: milp.Answer, options: milp.Options) -> mil
         row_lower=np.append(problem.row_lower, -np.inf),
         row_upper=np.append(problem.row_upper, found.objective + tolerance),
     )
-    solver = milp.Solver(simpler, replace(options, gap=0.01, most_nodes=MOST_TREE_NODES, log_file=""))
+    solver = milp.Solver(simpler, replace(options, gap=1e-4, most_nodes=MOST_TREE_NODES, log_file=""))
     second = solver.solve(start=found.x)
     if second.x is None:
         return found
