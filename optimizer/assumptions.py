@@ -146,10 +146,13 @@ def _prices(scenario: Scenario, answer: Answer | None, devices: dict[str, None])
             )
             if rental:
                 price = rental.spot_usd_per_h if line.procurement == "spot" else rental.on_demand_usd_per_h
+                reserved = scenario.procurement.reserved
+                own = line.procurement == "reserved" and reserved is not None and reserved.discount is not None
+                less = f", less {reserved.discount:.0%} for the year" if own and reserved else ""
                 found.append(
                     Assumption(
                         name=f"rent, {line.offer} in {line.region}",
-                        value=f"${price}/h list price",
+                        value=f"${price}/h list price{less}",
                         source=f"{rental.source}, {rental.date}",
                         confidence=rental.confidence,
                     )

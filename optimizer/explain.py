@@ -21,6 +21,7 @@ from scenarios.schema import Scenario
 Watch = Callable[[milp.Progress], None]
 NEVER_RELAXED = ("residency", "precisions")
 FAILURES = ("node", "region")
+GATING = ("itl", "ttft")
 MOST_REJECTED = 12
 
 
@@ -40,22 +41,26 @@ def bindings(
 
     A failure rule is also dropped: on few nodes a small relaxation of it frees none, though the rule sizes the fleet.
     """
-    done = []
+    limits = [limit for limit in solved.program.limits().values() if limit.name.split()[0] not in NEVER_RELAXED]
+    asked: list[tuple[Elastic, float]] = []
     for factor in factors:
-        for limit in solved.program.limits().values():
-            kind = limit.name.split()[0]
-            if kind in (*NEVER_RELAXED, "itl", "ttft"):
-                continue
-            by = fraction(limit, factor, _node_devices(solved.program, limit))
-            if kind == "quota":  # more supply needs columns for more nodes
-                done.append(_by_pricing(scenario, plan, solved, limit, by, progress))
-            else:
-                done.append(_by_column(plan, solved, limit, by, progress))
-        for limit in latency_limits(scenario):
-            done.append(_by_pricing(scenario, plan, solved, limit, factor, progress))
-    for limit in solved.program.limits().values():
-        if limit.name.split()[0] in FAILURES:
-            done.append(_by_column(plan, solved, limit, 1.0, progress))
+        asked += [
+            (limit, fraction(limit, factor, _node_devices(solved.program, limit)))
+            for limit in limits
+            if limit.name.split()[0] not in GATING
+        ]
+        asked += [(limit, factor) for limit in latency_limits(scenario)]
+    asked += [(limit, 1.0) for limit in limits if limit.name.split()[0] in FAILURES]
+    done = []
+    for limit, by in asked:
+        # A quota needs columns for more nodes, a latency limit gates candidates: both are priced anew.
+        if limit.name.split()[0] in (*GATING, "quota"):
+            found = _by_pricing(scenario, plan, solved, limit, by, progress)
+        else:
+            found = _by_column(plan, solved, limit, by, progress)
+        if found is None:
+            break  # Ctrl-C: what has been priced so far is kept
+        done.append(found)
     return sorted(done, key=lambda b: (b.relaxation, b.usd_per_year_change[1], b.limit))
 
 
@@ -73,7 +78,7 @@ def _node_devices(program: Program, limit: Elastic) -> float:
     return float(min(here, default=1.0))
 
 
-def _by_column(plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None) -> Binding:
+def _by_column(plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None) -> Binding | None:
     """Relax a limit that has a column in the program, on the live model."""
     began, column = time.process_time(), np.array([limit.col])
     solved.solver.move_columns(column, np.array([by]), np.array([by]))
@@ -96,7 +101,7 @@ def _start(solved: Solved, limit: Elastic, by: float) -> np.ndarray | None:
 
 def _by_pricing(
     scenario: Scenario, plan: Plan, solved: Solved, limit: Elastic, by: float, progress: Watch | None
-) -> Binding:
+) -> Binding | None:
     """Relax a limit that decides which columns there are: candidates are priced and gated anew."""
     began = time.process_time()
     program = build(ask(moved(scenario, limit, by).scenario))
@@ -114,15 +119,17 @@ def _binding(
     to: float,
     found: milp.Answer,
     seconds: float,
-) -> Binding:
-    """The effect as an interval: both solves are known to within their gaps only."""
+) -> Binding | None:
+    """The effect as an interval: both solves are known to within their gaps only. None where Ctrl-C ended the solve."""
+    if found.why == "interrupt":
+        return None
     unit, old = program.objective_unit, solved.found
     old_unit = solved.program.objective_unit
     assert old.objective is not None and plan.objective is not None
     was, was_bound = old.objective * old_unit, old.bound * old_unit
     # The old plan still holds, so the optimum cannot have become worse: no end of the interval is above 0.
     now = was if found.objective is None else min(found.objective * unit, was)
-    now_bound = min(found.bound * unit if np.isfinite(found.bound) else -np.inf, now)
+    now_bound = min(max(found.bound * unit, 0.0), now)  # no account goes below 0
     effect = (min(now_bound - was, 0.0), min(now - was_bound, 0.0))
     accounts = plan.accounts if found.x is None or now >= was else Answer(program, found.x).accounts
     changes = {}

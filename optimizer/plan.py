@@ -227,6 +227,8 @@ class Lock(Part):
 
     argosy: str
     highs: str
+    solver: str = "highs"
+    """What solved the program; the second search and the re-solves are HiGHS's."""
     python: str
     scenario_sha256: str
     catalog_sha256: str

@@ -123,18 +123,18 @@ def _replicas(answer: Answer) -> list[Reading]:
         together = priced.runs.batch[row] if len(workload.shapes) == 1 else 1
         need = float(prices.kv_bytes_per_request[row].max() * together)
         worst_token = float(prices.itl_p99_token_s[row].max())
-        busiest = max(range(len(layout.slots)), key=lambda t: answer.utilisation(v, t))
+        busiest = max(range(len(layout.slots)), key=lambda t: (answer.utilisation(v, t), answer.replicas(v, t)))
         load, usable = answer.utilisation(v, busiest), _usable(answer, v, busiest)
         found += [
             Reading("memory", "KV cache", where, need / 1e9, "<=", room / 1e9, "GB"),
-            _itl(workload, where, prices, priced.itl_s[row], answer, v),
+            *_itl(workload, where, prices, priced.itl_s[row], answer, v),
             Reading("serving", "ITL of a token", where, worst_token, "<=", None, "s", "P99"),
             Reading("tail_latency", "pool load", where, load, "<=", usable, "of its replicas"),
         ]
     return found
 
 
-def _itl(workload: Workload, where: str, prices: Prices, itl: np.ndarray, answer: Answer, v: int) -> Reading:
+def _itl(workload: Workload, where: str, prices: Prices, itl: np.ndarray, answer: Answer, v: int) -> list[Reading]:
     """The ITL that the limit speaks of; over a mix of shapes, weighted by the tokens that each brings."""
     limit = workload.itl.limit_s if workload.itl else None
     percentile = (
@@ -144,8 +144,11 @@ def _itl(workload: Workload, where: str, prices: Prices, itl: np.ndarray, answer
     if len(workload.shapes) > 1:
         t = max(range(len(answer.layout.slots)), key=lambda t: answer.load(v, t).sum())
         tokens = answer.load(v, t) * prices.decode_steps
-        value = float((tokens * itl).sum() / tokens.sum()) if tokens.sum() > 0 else value
-    return Reading("serving", "ITL", where, value, "<=", limit, "s", percentile)
+        if tokens.sum() > 0:
+            value = float((tokens * itl).sum() / tokens.sum())
+        else:
+            return []  # a spare pool: the ITL is that of the mix that is served, and there is none
+    return [Reading("serving", "ITL", where, value, "<=", limit, "s", percentile)]
 
 
 def _usable(answer: Answer, pool: int, slot: int) -> float:

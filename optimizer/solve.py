@@ -78,7 +78,7 @@ def solve(
     clock = _Clock()
     question = ask(scenario)
     clock.lap("price")
-    head = _head(scenario, question, options)
+    head = _head(scenario, question, options, solver)
     if not any(len(table) for table in question.tables):
         return Plan(**head, status="no_candidate", stopped_by="no_candidate", rejected=rejected(question))
     program = build(question)
@@ -166,11 +166,12 @@ def _stop(found: milp.Answer) -> Stop:
     return {"gap": "gap", "infeasible": "infeasible", "interrupt": "interrupt"}.get(found.why, "time_limit")  # type: ignore[return-value]
 
 
-def _head(scenario: Scenario, question: Question, options: milp.Options) -> dict:
+def _head(scenario: Scenario, question: Question, options: milp.Options, solver: str = "highs") -> dict:
     catalog = scenario.catalog
     lock = Lock(
         argosy=version("argosy"),
         highs=version("highspy"),
+        solver=solver,
         python=platform.python_version(),
         scenario_sha256=scenario.digest,
         catalog_sha256=catalog.digest,

@@ -73,7 +73,8 @@ def lock(plan: Plan) -> Section | None:
     """What produced the answer and how long it took."""
     lock = plan.lock
     says = [
-        f"argosy {lock.argosy}, HiGHS {lock.highs}, Python {lock.python}",
+        f"argosy {lock.argosy}, HiGHS {lock.highs}, Python {lock.python}"
+        + (f"; the program was solved by {plain(lock.solver)}" if lock.solver != "highs" else ""),
         f"scenario {lock.scenario_sha256[:16]}, catalog {lock.catalog_sha256[:16]} (sha256, first 16 digits)",
         f"seed {lock.seed}, threads {lock.threads}, gap asked for {percent(lock.gap)}",
     ]
