@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.plan import Rejected
-from physics import capital
+from physics import capital, sustainability
 from scenarios.catalog import Accelerator, Instance, Region
 from scenarios.schema import Scenario
 
@@ -36,13 +36,17 @@ class Hire:
     @property
     def idle_w(self) -> float:
         """Power of the idle node, W."""
-        return self.devices * self.accelerator.tdp_w * self.accelerator.idle_power_ratio
+        return self._power_w(0.0)
 
     @property
     def load_w(self) -> float:
         """Power that full load adds, W."""
-        ratio = self.accelerator.load_power_ratio - self.accelerator.idle_power_ratio
-        return self.devices * self.accelerator.tdp_w * ratio
+        return self._power_w(1.0) - self._power_w(0.0)
+
+    def _power_w(self, busy: float) -> float:
+        device = self.accelerator
+        tdp_w = self.devices * device.tdp_w
+        return float(sustainability.server_power_w(tdp_w, busy, device.idle_power_ratio, device.load_power_ratio))
 
     @property
     def nameplate_w(self) -> float:
@@ -54,7 +58,9 @@ class Hire:
     def embodied_kg_per_year(self) -> float:
         """Carbon of making the devices, spread over their years; NaN where unknown."""
         kg = self.accelerator.embodied_kg
-        return np.nan if kg is None else kg * self.devices / self.embodied_years
+        if kg is None:
+            return np.nan
+        return float(sustainability.embodied_kg_per_year(kg, self.devices, self.embodied_years))
 
     @property
     def most_nodes(self) -> float:
@@ -156,7 +162,10 @@ def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accel
     yearly = float(
         capital.amortised_usd_per_year(price, owned.infrastructure_multiplier, owned.years, owned.discount_rate)
     )
-    usd = {"purchase": yearly * devices, "maintenance": owned.maintenance * price * devices}
+    usd = {
+        "purchase": yearly * devices,
+        "maintenance": capital.maintenance_usd_per_year(price * devices, owned.maintenance),
+    }
     found.hires.append(
         Hire(
             region.id,
@@ -249,7 +258,7 @@ def _reserved(
         return None
     price = asked.prices.get(instance.region, {}).get(instance.name)
     if price is None and asked.discount is not None and instance.on_demand_usd_per_h is not None:
-        price = instance.on_demand_usd_per_h * (1 - asked.discount)
+        price = capital.reserved_usd_per_hour(instance.on_demand_usd_per_h, asked.discount)
     if price is None:
         _reject(
             found,

@@ -103,7 +103,7 @@ def capital_charges(layout: Layout) -> list[ChargeBlock]:
                 "usd_per_year",
                 "rent",
                 hires.col[some, t],
-                hires.usd_per_hour[some] * layout.hours[t],
+                rent_usd(hires.usd_per_hour[some], layout.hours[t]),
                 some,
                 hires.region[some],
             )
@@ -111,7 +111,7 @@ def capital_charges(layout: Layout) -> list[ChargeBlock]:
     some = everything[hires.timed & (hires.startup_h > 0)]
     if len(layout.slots) > 1 and some.size:
         for t in range(len(layout.slots)):
-            usd = hires.usd_per_hour[some] * hires.startup_h[some] * layout.slot_days[t]
+            usd = rent_usd(hires.usd_per_hour[some], hires.startup_h[some] * layout.slot_days[t])
             blocks.append(
                 ChargeBlock(
                     "capital", "usd_per_year", "start-up", layout.starts[some, t], usd, some, hires.region[some]
@@ -119,7 +119,7 @@ def capital_charges(layout: Layout) -> list[ChargeBlock]:
             )
     for part, entry in electricity(layout):
         owned = hires.pays_energy[entry.hire]
-        usd = entry.value * layout.usd_per_kwh[entry.region]
+        usd = energy_usd(entry.value, layout.usd_per_kwh[entry.region])
         blocks.append(
             ChargeBlock(
                 "capital",

@@ -95,7 +95,7 @@ def electricity(layout: Layout) -> list[tuple[str, ChargeBlock]]:
     hire_of_pool = layout.hire_of_pool
     for t in range(len(layout.slots)):
         pue = layout.pue[hires.region]
-        idle = hires.idle_w / 1000 * pue * layout.hours[t]
+        idle = energy_kwh(hires.idle_w, layout.hours[t], pue)
         found.append(
             (
                 "idle power",
@@ -105,7 +105,7 @@ def electricity(layout: Layout) -> list[tuple[str, ChargeBlock]]:
         some = np.flatnonzero(loads.slot == t)
         pool = loads.pool[some]
         busy = layout.rate_unit / pools.requests_per_s[pool, loads.shape[some]]
-        load = pools.load_w_per_replica[pool] / 1000 * busy * layout.pue[pools.region[pool]] * layout.hours[t]
+        load = energy_kwh(pools.load_w_per_replica[pool] * busy, layout.hours[t], layout.pue[pools.region[pool]])
         found.append(
             (
                 "load power",
@@ -128,8 +128,8 @@ def sustainability_charges(layout: Layout) -> list[ChargeBlock]:
     blocks, hires = [], layout.hires
     for part, entry in electricity(layout):
         t = int(entry.part)
-        carbon = entry.value * layout.kg_co2e_per_kwh[entry.region, t]
-        water = entry.value / layout.pue[entry.region] * layout.litres_per_kwh[entry.region]
+        carbon = carbon_kg(entry.value, layout.kg_co2e_per_kwh[entry.region, t])
+        water = water_litres(entry.value / layout.pue[entry.region], layout.litres_per_kwh[entry.region])
         for account, value in (("kwh_per_year", entry.value), ("kg_co2e_per_year", carbon), ("litres_per_year", water)):
             blocks.append(ChargeBlock("sustainability", account, part, entry.col, value, entry.hire, entry.region))
     for t in range(len(layout.slots)):
