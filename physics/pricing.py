@@ -12,7 +12,7 @@ from physics import communication, compute, fidelity, locality, memory, serving
 from physics.batching import PAGE_TOKENS, paged_tokens
 
 Column = np.ndarray
-_FIGURES = 17  # columns of `Runs` that come from the chip; the rest say how the replica runs
+_FIGURES = 19  # columns of `Runs` that come from the chip; the rest say how the replica runs
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,7 @@ class Runs:
         prefill_compute, decode_compute, decode_bandwidth, link_efficiency: fitted shares of the peak, in (0, 1].
         layer_overhead_s, step_overhead_s, allreduce_latency_s: fitted overheads [s].
         weight_bytes_per_parameter, activation_bytes_per_element, kv_bytes_per_element: widths [byte].
+        prefill_factor, decode_factor: measured, or feared, over predicted time of a prefill and of a decode step [1].
         tensor_parallel, pipeline_parallel, expert_parallel, batch: how the replica runs (count).
     """
 
@@ -47,6 +48,8 @@ class Runs:
     weight_bytes_per_parameter: Column
     activation_bytes_per_element: Column
     kv_bytes_per_element: Column
+    prefill_factor: Column
+    decode_factor: Column
     tensor_parallel: Column
     pipeline_parallel: Column
     expert_parallel: Column
@@ -132,6 +135,8 @@ def hardware(accelerator: Any, efficiency: Any, precision: str, kv_precision: st
         "weight_bytes_per_parameter": fidelity.weight_bytes_per_parameter(precision),
         "activation_bytes_per_element": fidelity.activation_bytes_per_element(precision),
         "kv_bytes_per_element": fidelity.kv_bytes_per_element(kv_precision),
+        "prefill_factor": 1.0,
+        "decode_factor": 1.0,
     }
 
 
@@ -249,7 +254,8 @@ def _prefill_s(model: Any, runs: Runs, prompt: Column, cached: Column) -> Column
     once = communication.allreduce_s(1.0, runs.tensor_parallel, _group_bytes_per_s(runs, runs.tensor_parallel))
     hops = (runs.pipeline_parallel - 1.0) / _group_bytes_per_s(runs, runs.devices)
     per_element = communication.SERVING_ALLREDUCES_PER_LAYER * model.layers * once + hops
-    return flop / rate[:, None] + message * (per_element * width_bytes)[:, None]
+    alone = flop / rate[:, None] + message * (per_element * width_bytes)[:, None]
+    return alone * runs.prefill_factor[:, None]
 
 
 def _decode(model: Any, runs: Runs, context: Column) -> tuple[Column, Column, Column]:
@@ -274,7 +280,7 @@ def _decode(model: Any, runs: Runs, context: Column) -> tuple[Column, Column, Co
     overhead = stages * serving.decode_step_s(
         0.0, 0.0, model.layers / stages, runs.layer_overhead_s, meet, runs.step_overhead_s / stages
     ) + (stages - 1.0) * hop
-    step = stages[:, None] * np.maximum(memory_s, compute_s) + overhead[:, None]
+    step = (stages[:, None] * np.maximum(memory_s, compute_s) + overhead[:, None]) * runs.decode_factor[:, None]
     fraction = read_bytes * (stages / runs.hbm_bytes_per_s)[:, None] / step
     return step, flop_per_token, fraction
 
