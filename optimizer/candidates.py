@@ -10,8 +10,9 @@ import numpy as np
 
 from optimizer.plan import Rejected
 from physics import fidelity
+from physics.bands import Band, band, pessimistic
 from physics.pricing import Prices, Runs, gather, hardware, price
-from scenarios.catalog import Accelerator, Catalog, Model
+from scenarios.catalog import Accelerator, Model
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
 
@@ -86,7 +87,7 @@ def table(
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
     chips = _chips(scenario, workload, rejected, all_precisions)
-    runs, chip = _configurations(chips, scenario.catalog, workload, model)
+    runs, chip = _configurations(chips, scenario, workload, model)
     if workload.batch:
         batches = np.array(sorted(workload.batch), dtype=float)
         rows, batch = np.repeat(np.arange(len(chip)), batches.size), np.tile(batches, len(chip))
@@ -179,10 +180,12 @@ def _rejection(
     )
 
 
-def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
+def _configurations(chips: list[Chip], scenario: Scenario, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
     """All (chip, TP, PP, EP) within the link domain, at batch 1."""
+    catalog = scenario.catalog
     known = (hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips)
-    figures = [one for one in known if one is not None]  # `_chips` keeps native precisions only
+    # `_chips` keeps native precisions only
+    figures = [cautious(one, scenario, model, c) for one, c in zip(known, chips, strict=True) if one is not None]
     rows = []
     for number, chip in enumerate(chips):
         for t in workload.tensor_parallel or DEGREES:
@@ -195,6 +198,19 @@ def _configurations(chips: list[Chip], catalog: Catalog, workload: Workload, mod
     numbers, tensor, stages, experts = np.array(rows, dtype=int).reshape(-1, 4).T
     nothing = {column.name: 1.0 for column in fields(Runs)}  # keeps an empty table's columns
     return gather(figures or [nothing], numbers, tensor, np.ones(len(rows)), stages, experts), numbers
+
+
+def cautious(figures: dict[str, float], scenario: Scenario, model: Model, chip: Chip) -> dict[str, float]:
+    """A chip's figures with its times at the pessimistic end that `planning.confidence` asks for."""
+    prefill, decode = pessimistic(band_of(scenario, model, chip), scenario.planning.confidence)
+    slower = {"prefill_factor": figures["prefill_factor"] * prefill, "decode_factor": figures["decode_factor"] * decode}
+    return {**figures, **slower}
+
+
+def band_of(scenario: Scenario, model: Model, chip: Chip) -> Band:
+    """How sure the predicted times of a chip are for a model."""
+    efficiency = scenario.catalog.efficiency(chip.accelerator)
+    return band(model, chip.accelerator, efficiency, chip.precision, chip.kv_precision)
 
 
 def _with_batch(runs: Runs, batch: np.ndarray) -> Runs:

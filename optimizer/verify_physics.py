@@ -153,14 +153,20 @@ def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: floa
     return stages * max(reading, arithmetic) + in_layers + efficiency.step_overhead_s + hops, stages * read
 
 
-def running(model: Any, accelerator: Any, efficiency: Any, way: Way, shape: Any) -> Running:
-    """Times, rate and bytes of one replica that serves one shape with all its slots filled."""
+def running(
+    model: Any, accelerator: Any, efficiency: Any, way: Way, shape: Any, factors: tuple[float, float] = (1.0, 1.0)
+) -> Running:
+    """Times, rate and bytes of one replica that serves one shape with all its slots filled.
+
+    `factors` multiply the predicted times of a prefill and of a decode step: measurements, caution.
+    """
     prompt, output, cached = shape.prompt_tokens, shape.output_tokens, shape.cached_context_tokens
     steps = output - 1 if prompt > 0 else output
-    prefill = prefill_s(model, accelerator, efficiency, way, prompt, cached) if prompt > 0 else 0.0
+    prefill = prefill_s(model, accelerator, efficiency, way, prompt, cached) * factors[0] if prompt > 0 else 0.0
     occupancy = prefill / way.pipeline_parallel
     context = cached + prompt + output / 2
     step, read = _step(model, accelerator, efficiency, way, context)
+    step *= factors[1]
     holding = steps * step + way.batch * occupancy
     pages = math.ceil((cached + prompt + output) / PAGE)
     flop = way.batch * (
@@ -190,11 +196,11 @@ def itl_at(run: Running, batch: int, percentile: float | str) -> float:
         return 0.0
     if percentile == "mean":
         return run.itl_s
-    landed = batch + _normal_quantile(float(percentile) / 100.0) * math.sqrt(batch)
+    landed = batch + normal_quantile(float(percentile) / 100.0) * math.sqrt(batch)
     return run.step_s + run.occupancy_s * landed / run.decode_steps
 
 
-def _normal_quantile(probability: float) -> float:
+def normal_quantile(probability: float) -> float:
     """By bisection of the error function."""
     low, high = -40.0, 40.0
     for _ in range(200):

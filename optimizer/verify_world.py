@@ -9,6 +9,7 @@ import math
 from functools import cached_property, lru_cache
 from typing import Any
 
+from optimizer.verify_bands import caution
 from optimizer.verify_nodes import NodeFacts, node_facts
 from optimizer.verify_physics import NATIVE_RATES, Running, itl_at, kv_room_bytes, running
 from optimizer.verify_types import NodeKey, PoolKey, Way
@@ -37,7 +38,14 @@ class World:
         model = self.catalog.models[workload.model]
         accelerator = self.catalog.accelerators[way.accelerator]
         efficiency = self.catalog.efficiency(way.accelerator)
-        return tuple(running(model, accelerator, efficiency, way, shape) for shape in workload.shapes)
+        factors = self.factors(way)
+        return tuple(running(model, accelerator, efficiency, way, shape, factors) for shape in workload.shapes)
+
+    def factors(self, way: Way) -> tuple[float, float]:
+        """What multiplies the predicted time of a prefill, and of a decode step: caution, where it is asked for."""
+        model = self.catalog.models[self.scenario.workloads[way.workload].model]
+        accelerator, efficiency = self.catalog.accelerators[way.accelerator], self.catalog.efficiency(way.accelerator)
+        return caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
 
     def rates(self, way: Way) -> tuple[float, ...]:
         """Requests a second of one replica, by shape."""

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from scenarios import units
 from scenarios.schema_types import (
     Basis,
+    Confidence,
     Count,
     Fraction,
     KgPerKwh,
@@ -196,6 +197,9 @@ class Planning(Part):
     """Cost of licences for each device."""
     delivery_s: Seconds = given(0.0, "0 weeks", alias="delivery")
     """From ordering a node to its first request."""
+    confidence: Confidence | None = None
+    """Plan with the pessimistic end of each predicted time that holds in this share of the cases, 0.5 to 0.999; the
+    middle when absent."""
 
 
 class Solver(Part):

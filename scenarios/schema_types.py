@@ -72,6 +72,13 @@ def _positive(value: float) -> float:
     return value
 
 
+def _confident(value: float) -> float:
+    if not 0.5 <= value <= 0.999:
+        why = "below one half it would be hope" if value < 0.5 else "no band is known that far out"
+        raise BadValue(f"{value:g} is not a confidence to plan with: {why}", "from 0.5 to 0.999, for example 0.9")
+    return value
+
+
 def _count(minimum: int) -> BeforeValidator:
     def parse(value: object) -> int:
         number = units.parse_count(value)
@@ -111,6 +118,7 @@ LitresPerKwh = Annotated[float, *_quantity(units.WATER_INTENSITY)]
 Watts = Annotated[float, *_quantity(units.POWER), AfterValidator(_positive)]
 Fraction = Annotated[float, *_quantity(units.FRACTION)]
 PositiveFraction = Annotated[float, *_quantity(units.FRACTION), AfterValidator(_positive)]
+Confidence = Annotated[float, *_quantity(units.FRACTION), AfterValidator(_confident)]
 Ratio = Annotated[float, *_quantity(units.RATIO)]
 Count = Annotated[int, _count(0), _integers(0)]
 PositiveCount = Annotated[int, _count(1), _integers(1)]

@@ -1,0 +1,34 @@
+"""The check's own reading of how sure a prediction is: factors on the times of a prefill and of a decode step.
+
+The same declared formula as that of the planner, written a second time: the fitted figures hold for the middle, a
+confidence asks for the side where they are too fast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from optimizer.verify_physics import normal_quantile
+from optimizer.verify_types import Way
+
+UPPER_END = 0.95  # declared: the share of measured times below the upper end of a band
+Range = tuple[float, float]
+
+
+def bands(model: Any, accelerator: Any, efficiency: Any, way: Way) -> tuple[Range, Range]:
+    """Measured over predicted ITL, and TTFT, low and high."""
+    return tuple(efficiency.itl_band), tuple(efficiency.ttft_band)
+
+
+def caution(model: Any, accelerator: Any, efficiency: Any, way: Way, confidence: float | None) -> tuple[float, float]:
+    """Factors on a prefill and on a decode step at a one-sided confidence; none without one.
+
+    The ITL holds prefills too, so a prefill is at least as slow as the ITL band says.
+    """
+    if confidence is None:
+        return 1.0, 1.0
+    power = normal_quantile(confidence) / normal_quantile(UPPER_END)
+    itl, ttft = bands(model, accelerator, efficiency, way)
+    step = max(1.0, math.pow(itl[1], power))
+    return max(step, math.pow(ttft[1], power)), step
