@@ -6,6 +6,7 @@ import numpy as np
 
 from optimizer.plan import Charge, FleetLine, Flow, NodeLine, PlacedNode, PlacedReplicas, SlotLine
 from optimizer.program import ACCOUNTS, Program
+from optimizer.sureness import predicted
 
 SMALLEST_FLOW = 1e-9  # of a unit of rate; anything below is the solver's dust
 
@@ -99,6 +100,7 @@ class Answer:
                     capacity_requests_per_s=self._capacity(v, number),
                     requests_per_s=max(sum(slot.requests_per_s.values()) for slot in slots),
                     by_slot=slots,
+                    **predicted(question.scenario, priced, candidate),
                     serves=[
                         origin for origin, k in zip(layout.origins, classes, strict=True) if k >= pools.latency_class[v]
                     ],

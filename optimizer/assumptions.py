@@ -5,6 +5,7 @@ from __future__ import annotations
 from optimizer.answer import Answer
 from optimizer.candidates import LARGEST_BATCH
 from optimizer.plan import Assumption
+from optimizer.sureness import gaps
 from scenarios.catalog_things import Accelerator
 from scenarios.figures import Figure
 from scenarios.schema import Scenario
@@ -60,32 +61,7 @@ def _unmeasured(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
     found = []
     for line in answer.fleet:
         model = scenario.catalog.models[scenario.workloads[line.workload].model]
-        what = f"{line.accelerator} {line.precision}"
-        if line.precision != "fp8" and not model.experts:
-            found.append(
-                (
-                    f"{what} of a dense model is not measured",
-                    f"the answer leans on physics for {line.precision}: rates are banded, not confirmed",
-                )
-            )
-        if line.kv_precision != "bf16":
-            found.append(
-                (
-                    f"{line.accelerator} with an {line.kv_precision} KV cache is not measured",
-                    "the fit kept KV at 16 bit; the narrower cache is physics",
-                )
-            )
-        if line.pipeline_parallel > 1:
-            found.append(
-                (f"{what} with pipeline stages is not measured", "no measured row has pipeline parallelism above 1")
-            )
-        if line.batch > LARGEST_BATCH and not model.experts:
-            found.append(
-                (
-                    f"{what} at batch {line.batch} is beyond the fit",
-                    f"measured rows of dense models go to {LARGEST_BATCH} requests at once",
-                )
-            )
+        found += gaps(model, line.accelerator, line.precision, line.kv_precision, line.pipeline_parallel, line.batch)
     return [
         Assumption(name=name, value=value, source="docs/accuracy.md", confidence="C")
         for name, value in dict.fromkeys(found)
@@ -206,6 +182,8 @@ def _declared(scenario: Scenario) -> list[Assumption]:
         )
     )
     extras = {
+        "confidence that each predicted time holds": planning.confidence is not None
+        and f"{planning.confidence:.1%}, each candidate at its own pessimistic end",
         "peak inside the hour": planning.peak_factor != 1 and f"x {planning.peak_factor:g}",
         "growth head-room": planning.growth and f"{planning.growth:.0%}",
         "nodes in maintenance beside a failure": planning.maintenance_nodes,

@@ -54,6 +54,15 @@ class FleetLine(Part):
     requests_per_s: float
     """Load in the slot where the line serves most."""
     by_slot: list[SlotLine]
+    itl_s: float | None = None
+    """Mean time between tokens at the full batch, at the workload's mix: the middle of the prediction."""
+    itl_band_s: Interval | None = None
+    """Where the middle 90 % of measured times would lie."""
+    ttft_s: float | None = None
+    """Time to the first token of a request that waits for nothing, network left out, at the workload's mix."""
+    ttft_band_s: Interval | None = None
+    unmeasured: list[str] = Field(default_factory=list)
+    """What in these two predictions no measured row stands behind."""
     serves: list[str] = Field(default_factory=list)
     """Origins that the line is fast enough for. Lines that agree in all but replicas and procurement are one pool."""
 
@@ -165,6 +174,24 @@ class Binding(Part):
     seconds: float
 
 
+class Insurance(Part):
+    """What planning with the pessimistic end costs, found by solving again with the middle of each prediction."""
+
+    confidence: float
+    status_without: Status
+    """Of the question without the confidence."""
+    usd_per_year_without: float | None
+    kg_co2e_per_year_without: float | None
+    usd_per_year_change: Interval | None
+    """With less without; what the two gaps leave open. None where one of the two has no fleet."""
+    kg_co2e_per_year_change: Interval | None
+    nodes: int
+    nodes_without: int
+    resolved: bool
+    """False where the change is smaller than the two gaps can tell apart."""
+    seconds: float
+
+
 class ConflictMember(Part):
     """One limit of a minimal set that cannot hold together."""
 
@@ -263,6 +290,8 @@ class Plan(Part):
     stopped_by: Stop
     gap: float | None
     """(incumbent - bound) / incumbent, a fraction."""
+    confidence: float | None = None
+    """Planned with the end of each predicted time that holds in this share of the cases; None: with the middle."""
     objective: Amount | None
     bound: Amount | None
     cross_check: str = ""
@@ -279,6 +308,8 @@ class Plan(Part):
     readings: list[ReadingLine] = Field(default_factory=list)
     losses: list[Loss] = Field(default_factory=list)
     binding: list[Binding] = Field(default_factory=list)
+    insurance: Insurance | None = None
+    """Only where a confidence was asked for."""
     conflict: list[ConflictMember] = Field(default_factory=list)
     repairs: list[Repair] = Field(default_factory=list)
     rejected: list[Rejected] = Field(default_factory=list)

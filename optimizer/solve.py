@@ -14,6 +14,7 @@ from optimizer.assumptions import assumptions
 from optimizer.cross_check import cross_checked
 from optimizer.explain import Solved, bindings, rejected
 from optimizer.infeasible import reasons
+from optimizer.insurance import insured
 from optimizer.milp import Progress
 from optimizer.plan import Amount, Lock, Plan, Sizes, Status, Stop
 from optimizer.polish import simplest
@@ -41,6 +42,7 @@ def solve(
     *,
     binding: bool = True,
     curves: bool = False,
+    insurance: bool = True,
     progress: Watch | None = None,
     time_limit: float | None = None,
     gap: float | None = None,
@@ -56,6 +58,7 @@ def solve(
         scenario: the question, from `scenarios.load`.
         binding: price each limit by solving again with it relaxed by 5 %.
         curves: relax by 1, 5 and 10 % instead.
+        insurance: where the scenario asks for a confidence, solve again without it to say what it costs.
         progress: called with incumbent, bound and gap while the solver works.
         time_limit: seconds for the main solve; default from the scenario.
         gap: relative gap at which to stop, a fraction; default from the scenario.
@@ -96,15 +99,14 @@ def solve(
         found = raw
     clock.lap("solve")
     sizes = _sizes(question, program)
+
+    def check(tried: Program, point: milp.Answer) -> Plan:
+        asked = tried.question.scenario
+        return checked(asked, _plan({**head, "confidence": asked.planning.confidence}, tried, point))
+
     if found.why == "infeasible":
-        why = reasons(
-            scenario,
-            options,
-            progress,
-            lambda tried, point: checked(tried.question.scenario, _plan(head, tried, point)),
-        )
-        clock.lap("explain")
-        return Plan(
+        why = reasons(scenario, options, progress, check)
+        plan = Plan(
             **head,
             status="infeasible",
             stopped_by="infeasible",
@@ -112,8 +114,10 @@ def solve(
             repairs=why.repairs,
             rejected=rejected(question),
             assumptions=assumptions(scenario, None),
-            sizes=sizes(clock.laps),
         )
+        plan = insured(scenario, plan, options, progress, check)
+        clock.lap("explain")
+        return plan.model_copy(update={"sizes": sizes(clock.laps)})
     if found.x is None:
         return Plan(
             **head, status="no_incumbent", stopped_by=_stop(found), rejected=rejected(question), sizes=sizes(clock.laps)
@@ -124,7 +128,9 @@ def solve(
         solved = Solved(program, live, raw)
         priced = bindings(scenario, plan, solved, CURVE if curves else RELAXATION, progress)
         plan = plan.model_copy(update={"binding": priced})
-        clock.lap("explain")
+    if insurance and found.why != "interrupt":
+        plan = insured(scenario, plan, options, progress, check)
+    clock.lap("explain")
     return plan.model_copy(update={"sizes": sizes(clock.laps)})
 
 
@@ -141,7 +147,7 @@ def _plan(head: dict, program: Program, found: milp.Answer) -> Plan:
     answer = Answer(program, found.x)
     account, unit = program.objective_account, program.objective_unit
     status: Status = "optimal" if found.why == "gap" else "feasible"
-    shared = {key: head[key] for key in ("scenario", "title", "carbon_basis", "lock")}
+    shared = {key: head[key] for key in ("scenario", "title", "carbon_basis", "confidence", "lock")}
     plan = Plan(
         **shared,
         status=status,
@@ -185,6 +191,7 @@ def _head(scenario: Scenario, question: Question, options: milp.Options, solver:
         "scenario": scenario.name,
         "title": scenario.title,
         "carbon_basis": scenario.carbon_basis,
+        "confidence": scenario.planning.confidence,
         "lock": lock,
         "gap": None,
         "objective": None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.plan import Loss, Plan, Verification
+from optimizer.verify_bands import spoken
 from optimizer.verify_bills import check_bills
 from optimizer.verify_fleet import Fleet
 from optimizer.verify_flows import check_flows, check_pools
@@ -32,6 +33,8 @@ def verify(scenario: Scenario, plan: Plan) -> Verification:
     findings.hold(plan.status in ("optimal", "feasible"), f"a plan with a fleet cannot be {plan.status}")
     says = f"carbon basis: the plan says {plan.carbon_basis}, the scenario {scenario.carbon_basis}"
     findings.hold(plan.carbon_basis == scenario.carbon_basis, says)
+    planned, asked = (spoken(value) for value in (plan.confidence, scenario.planning.confidence))
+    findings.hold(planned == asked, f"confidence: the plan was made with {planned}, the scenario asks for {asked}")
     if not check_names(world, plan, findings):
         return _verdict(findings)
     fleet = Fleet(world, plan)

@@ -32,3 +32,8 @@ def caution(model: Any, accelerator: Any, efficiency: Any, way: Way, confidence:
     itl, ttft = bands(model, accelerator, efficiency, way)
     step = max(1.0, math.pow(itl[1], power))
     return max(step, math.pow(ttft[1], power)), step
+
+
+def spoken(confidence: float | None) -> str:
+    """A confidence in words."""
+    return "none" if confidence is None else f"{confidence:g}"
