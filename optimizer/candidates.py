@@ -202,9 +202,8 @@ def _configurations(chips: list[Chip], scenario: Scenario, workload: Workload, m
 
 def cautious(figures: dict[str, float], scenario: Scenario, model: Model, chip: Chip) -> dict[str, float]:
     """A chip's figures with its times at the pessimistic end that `planning.confidence` asks for."""
-    prefill, decode = pessimistic(band_of(scenario, model, chip), scenario.planning.confidence)
-    slower = {"prefill_factor": figures["prefill_factor"] * prefill, "decode_factor": figures["decode_factor"] * decode}
-    return {**figures, **slower}
+    slower = pessimistic(band_of(scenario, model, chip), scenario.planning.confidence)._asdict()
+    return {**figures, **{name: figures[name] * factor for name, factor in slower.items()}}
 
 
 def band_of(scenario: Scenario, model: Model, chip: Chip) -> Band:

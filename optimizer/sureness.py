@@ -19,9 +19,8 @@ def predicted(scenario: Scenario, priced: Table, row: int) -> dict[str, Any]:
     """
     chip, model, shapes = priced.chips[priced.chip[row]], priced.model, priced.workload.shapes
     band = band_of(scenario, model, chip)
-    prefill, decode = pessimistic(band, scenario.planning.confidence)
-    runs = priced.runs.take([row])
-    middle = replace(runs, prefill_factor=runs.prefill_factor / prefill, decode_factor=runs.decode_factor / decode)
+    feared, runs = pessimistic(band, scenario.planning.confidence)._asdict(), priced.runs.take([row])
+    middle = replace(runs, **{name: getattr(runs, name) / factor for name, factor in feared.items()})
     prices = price(model, middle, shapes)
     tokens = [shape.share * steps for shape, steps in zip(shapes, prices.decode_steps, strict=True)]
     brought = sum(tokens)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from optimizer.verify_physics import normal_quantile
+from optimizer.verify_physics import Factors, normal_quantile
 from optimizer.verify_types import Way
 
 UPPER_END = 0.95  # declared: the share of measured times below the upper end of a band
@@ -21,17 +21,18 @@ def bands(model: Any, accelerator: Any, efficiency: Any, way: Way) -> tuple[Rang
     return tuple(efficiency.itl_band), tuple(efficiency.ttft_band)
 
 
-def caution(model: Any, accelerator: Any, efficiency: Any, way: Way, confidence: float | None) -> tuple[float, float]:
-    """Factors on a prefill and on a decode step at a one-sided confidence; none without one.
+def caution(model: Any, accelerator: Any, efficiency: Any, way: Way, confidence: float | None) -> Factors:
+    """Factors at a one-sided confidence; none without one.
 
-    The ITL holds prefills too, so a prefill is at least as slow as the ITL band says.
+    Prefills and steps together make the ITL, so both are as slow as its band says. A first token is as slow as its own
+    band says where that is worse.
     """
     if confidence is None:
-        return 1.0, 1.0
+        return Factors()
     power = normal_quantile(confidence) / normal_quantile(UPPER_END)
     itl, ttft = bands(model, accelerator, efficiency, way)
     step = max(1.0, math.pow(itl[1], power))
-    return max(step, math.pow(ttft[1], power)), step
+    return Factors(step, step, max(step, math.pow(ttft[1], power)) / step)
 
 
 def spoken(confidence: float | None) -> str:

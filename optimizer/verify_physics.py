@@ -57,6 +57,15 @@ class Running:
     bandwidth_share: float
 
 
+@dataclass(frozen=True)
+class Factors:
+    """What multiplies predicted times: of a prefill, of a decode step, and of a prefill where somebody waits for it."""
+
+    prefill: float = 1.0
+    step: float = 1.0
+    wait: float = 1.0
+
+
 def native_rate(accelerator: Any, precision: str) -> float | None:
     """Peak FLOP/s at which weights of a precision compute, None where the chip has no such rate."""
     for name in NATIVE_RATES[precision]:
@@ -154,19 +163,16 @@ def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: floa
 
 
 def running(
-    model: Any, accelerator: Any, efficiency: Any, way: Way, shape: Any, factors: tuple[float, float] = (1.0, 1.0)
+    model: Any, accelerator: Any, efficiency: Any, way: Way, shape: Any, factors: Factors = Factors()
 ) -> Running:
-    """Times, rate and bytes of one replica that serves one shape with all its slots filled.
-
-    `factors` multiply the predicted times of a prefill and of a decode step: measurements, caution.
-    """
+    """Times, rate and bytes of one replica that serves one shape with all its slots filled."""
     prompt, output, cached = shape.prompt_tokens, shape.output_tokens, shape.cached_context_tokens
     steps = output - 1 if prompt > 0 else output
-    prefill = prefill_s(model, accelerator, efficiency, way, prompt, cached) * factors[0] if prompt > 0 else 0.0
+    prefill = prefill_s(model, accelerator, efficiency, way, prompt, cached) * factors.prefill if prompt > 0 else 0.0
     occupancy = prefill / way.pipeline_parallel
     context = cached + prompt + output / 2
     step, read = _step(model, accelerator, efficiency, way, context)
-    step *= factors[1]
+    step *= factors.step
     holding = steps * step + way.batch * occupancy
     pages = math.ceil((cached + prompt + output) / PAGE)
     flop = way.batch * (
@@ -175,7 +181,7 @@ def running(
     peak = (native_rate(accelerator, way.precision) or 0.0) * way.devices
     return Running(
         decode_steps=steps,
-        prefill_s=prefill,
+        prefill_s=prefill * factors.wait,
         occupancy_s=occupancy,
         step_s=step,
         itl_s=step + way.batch * occupancy / steps if steps > 0 else 0.0,

@@ -11,7 +11,7 @@ from typing import Any
 
 from optimizer.verify_bands import caution
 from optimizer.verify_nodes import NodeFacts, node_facts
-from optimizer.verify_physics import NATIVE_RATES, Running, itl_at, kv_room_bytes, running
+from optimizer.verify_physics import NATIVE_RATES, Factors, Running, itl_at, kv_room_bytes, running
 from optimizer.verify_types import NodeKey, PoolKey, Way
 
 ROUND_TRIP_TAIL = 1.3  # declared: P99 of a network round trip over its P50
@@ -41,8 +41,8 @@ class World:
         factors = self.factors(way)
         return tuple(running(model, accelerator, efficiency, way, shape, factors) for shape in workload.shapes)
 
-    def factors(self, way: Way) -> tuple[float, float]:
-        """What multiplies the predicted time of a prefill, and of a decode step: caution, where it is asked for."""
+    def factors(self, way: Way) -> Factors:
+        """What multiplies the predicted times: caution, where it is asked for."""
         model = self.catalog.models[self.scenario.workloads[way.workload].model]
         accelerator, efficiency = self.catalog.accelerators[way.accelerator], self.catalog.efficiency(way.accelerator)
         return caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)

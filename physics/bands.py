@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 from physics.software import banded
 
@@ -71,27 +71,40 @@ def quantile(high: float, confidence: float) -> float:
     return max(1.0, math.exp(deviations * math.log(high)))
 
 
-def pessimistic(band: Band, confidence: float | None) -> tuple[float, float]:
-    """Factors on the predicted time of a prefill and of a decode step; both 1 without a confidence.
+class Caution(NamedTuple):
+    """Factors on predicted times; the names are those of columns of `physics.pricing.Runs`.
+
+    Attributes:
+        prefill_factor, decode_factor: on what a prefill and a decode step take from the replica's time.
+        first_token_factor: on a prefill as somebody's wait, beyond `prefill_factor`.
+    """
+
+    prefill_factor: float = 1.0
+    decode_factor: float = 1.0
+    first_token_factor: float = 1.0
+
+
+def pessimistic(band: Band, confidence: float | None) -> Caution:
+    """Factors on the predicted times of a prefill and of a decode step at a confidence; all 1 without one.
 
     Args:
         band: of the configuration.
         confidence: one-sided, in [0.5, 0.999]; None is the central prediction.
 
-    The decode step takes the ITL band. The prefill takes the TTFT band, and at least the ITL band, because ITL and rate
-    hold prefills too: then neither ITL nor TTFT is below its own pessimistic end. Errors are taken as fully
-    correlated, each candidate and both times at their own pessimistic end at once; a fleet of several kinds of device
-    is planned more cautiously than the confidence says.
+    ITL and rate are made of both times, ``ITL = t_dec + b t_pre / d``, so both take the ITL band's end: ITL is then
+    exactly at its own. What is wider in the TTFT band falls on the first token alone, its own prefill and those
+    it queues for. Errors are taken as fully correlated, each candidate and both times at their own pessimistic end
+    at once; a fleet of several kinds of device is planned more cautiously than the confidence says.
 
-    >>> [round(factor, 3) for factor in pessimistic(Band(itl=(0.9, 1.1), ttft=(0.8, 1.5)), 0.95)]
-    [1.5, 1.1]
+    >>> [round(factor, 3) for factor in pessimistic(Band(itl=(0.9, 1.1), ttft=(0.8, 1.54)), 0.95)]
+    [1.1, 1.1, 1.4]
     >>> pessimistic(Band(itl=(0.9, 1.1), ttft=(0.8, 1.5)), None)
-    (1.0, 1.0)
+    Caution(prefill_factor=1.0, decode_factor=1.0, first_token_factor=1.0)
     """
     if confidence is None:
-        return 1.0, 1.0
-    decode = quantile(band.itl[1], confidence)
-    return max(quantile(band.ttft[1], confidence), decode), decode
+        return Caution()
+    step = quantile(band.itl[1], confidence)
+    return Caution(step, step, max(quantile(band.ttft[1], confidence) / step, 1.0))
 
 
 def between(value: float, multipliers: tuple[float, float]) -> tuple[float, float]:

@@ -12,7 +12,7 @@ from physics import communication, compute, fidelity, locality, memory, serving
 from physics.batching import PAGE_TOKENS, paged_tokens
 
 Column = np.ndarray
-_FIGURES = 19  # columns of `Runs` that come from the chip; the rest say how the replica runs
+_FIGURES = 20  # columns of `Runs` that come from the chip; the rest say how the replica runs
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Runs:
         layer_overhead_s, step_overhead_s, allreduce_latency_s: fitted overheads [s].
         weight_bytes_per_parameter, activation_bytes_per_element, kv_bytes_per_element: widths [byte].
         prefill_factor, decode_factor: measured, or feared, over predicted time of a prefill and of a decode step [1].
+        first_token_factor: what is feared of a prefill as a wait, beyond what it takes from the replica's time [1].
         tensor_parallel, pipeline_parallel, expert_parallel, batch: how the replica runs (count).
     """
 
@@ -50,6 +51,7 @@ class Runs:
     kv_bytes_per_element: Column
     prefill_factor: Column
     decode_factor: Column
+    first_token_factor: Column
     tensor_parallel: Column
     pipeline_parallel: Column
     expert_parallel: Column
@@ -137,6 +139,7 @@ def hardware(accelerator: Any, efficiency: Any, precision: str, kv_precision: st
         "kv_bytes_per_element": fidelity.kv_bytes_per_element(kv_precision),
         "prefill_factor": 1.0,
         "decode_factor": 1.0,
+        "first_token_factor": 1.0,
     }
 
 
@@ -203,7 +206,7 @@ def price(model: Any, runs: Runs, shapes: Sequence[Any]) -> Prices:
     output = np.array([shape.output_tokens for shape in shapes], dtype=float)
     cached = np.array([shape.cached_context_tokens for shape in shapes], dtype=float)
     steps = serving.decode_steps(prompt, output)
-    stages, batch = runs.pipeline_parallel[:, None], runs.batch[:, None]
+    stages, batch, wait = runs.pipeline_parallel[:, None], runs.batch[:, None], runs.first_token_factor[:, None]
     prefill = _prefill_s(model, runs, prompt, cached)
     occupancy = prefill / stages
     decode, flop_per_token, bandwidth_fraction = _decode(
@@ -218,11 +221,11 @@ def price(model: Any, runs: Runs, shapes: Sequence[Any]) -> Prices:
     tokens = paged_tokens(cached + prompt + output, PAGE_TOKENS)
     weights, usable, room = _room(model, runs)
     return Prices(
-        prefill_s=prefill,
+        prefill_s=prefill * wait,
         prefill_occupancy_s=occupancy,
         decode_step_s=decode,
         itl_s=serving.itl_s(decode, batch, occupancy, steps),
-        itl_p99_token_s=np.where(steps > 0, decode + longest, 0.0),
+        itl_p99_token_s=np.where(steps > 0, decode + longest * wait, 0.0),
         requests_per_s=batch / residence,
         residence_s=residence,
         kv_bytes_per_request=model.kv_elements_per_token * tokens * runs.kv_bytes_per_element[:, None],
