@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarios.check_names import Finding
+from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_supply import Limits, Procurement, RegionUse
 
@@ -28,6 +29,8 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
     for name, workload in (parts.workloads or {}).items():
         found += _shapes(name, workload, catalog)
         found += _quality(name, workload.precisions, workload.quality_loss)
+        found += measurement_findings(name, workload, catalog)
+    found += unknown_accelerators(written, catalog)
     found += _unused_origins(written)
     for name, region in (parts.regions or {}).items():
         found += _quotas(name, region, [item for item in parts.accelerators or () if item in catalog.accelerators])

@@ -16,6 +16,7 @@ from scenarios.catalog import Catalog, load_catalog
 from scenarios.check_names import Finding, unknown_names
 from scenarios.checks import findings
 from scenarios.errors import Problem, ScenarioError
+from scenarios.expanding import expanded
 from scenarios.messages import schema_findings
 from scenarios.replacing import reader
 from scenarios.schema import Scenario
@@ -36,8 +37,9 @@ def load(name_or_path: str | Path) -> Scenario:
     text = str(name_or_path)
     if text in names():
         file = f"{text}.yaml"
-        raw = (files("scenarios") / "library" / file).read_bytes()
-        return _from_document(read(decode(raw, file), file), text, file, None)
+        library = files("scenarios") / "library"
+        raw = (library / file).read_bytes()
+        return _from_document(read(decode(raw, file), file), text, file, Path(str(library)))
     path = Path(text)
     return _from_document(read(decode(_bytes(path), text), text), text, text, path.parent)
 
@@ -99,6 +101,8 @@ def _from_document(
         except ScenarioError as error:
             problems += _at(error.problems, file, document.line(("catalog",)))
             catalog = load_catalog(())
+    whole = expanded(document, file, folder, catalog)
+    data, problems = whole.data, problems + whole.problems
     found: list[Finding] = []
     scenario: Scenario | None = None
     slots = data.get("slots")
@@ -115,9 +119,12 @@ def _from_document(
     found += [item for item in findings(parts, data, catalog) if not any(_related(item.path, at) for at in refused)]
     for finding in dict.fromkeys(found):
         key = ".".join(map(str, finding.path))
-        problems.append(Problem(file, document.line(finding.path), key, finding.message, finding.hint))
+        problems.append(Problem(*whole.place(finding.path), key, finding.message, finding.hint))
     if problems or scenario is None:
         raise ScenarioError(sorted(problems, key=lambda problem: (problem.file != file, problem.line or 0)))
+    for name, workload in scenario.workloads.items():
+        for index, measurement in enumerate(workload.measurements):
+            measurement._place = whole.place(("workloads", name, "measurements", index))
     return _finished(scenario, source, catalog)
 
 

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from scenarios import units
 from scenarios.errors import BadValue
 from scenarios.quantity import UnitError
+from scenarios.schema_measured import Measurement, SizeHistogram, SizeTrace
 from scenarios.schema_types import (
     Account,
     Count,
@@ -199,6 +200,12 @@ def _allowed(values: Any) -> Any:
     return values
 
 
+def _listed(value: Any) -> Any:
+    if isinstance(value, (list, tuple)) and not value:
+        raise BadValue("is empty", "give at least one measurement, or leave the key out")
+    return value
+
+
 Places = Annotated[
     frozenset[Text], BeforeValidator(_allowed), WithJsonSchema({"type": "array", "items": {"type": "string"}})
 ]
@@ -210,8 +217,14 @@ class Workload(Named):
 
     model: Text
     """Name of the model in the catalog."""
-    shapes: Annotated[tuple[Shape, ...], some("kind of request")] = Field(alias="requests")
-    """The kinds of request."""
+    shapes: Annotated[
+        tuple[Shape, ...],
+        BeforeValidator(lambda value: value, json_schema_input_type=list[Shape] | SizeHistogram | SizeTrace),
+        some("kind of request"),
+    ] = Field(alias="requests")
+    """The kinds of request: a list, or a histogram or a trace from which the list is made."""
+    request_source: Text = ""
+    """Where the kinds of request come from; a histogram or a trace says it by itself."""
     demand: Annotated[dict[str, Demand], some("origin with its demand")]
     """Requests per second from each origin: one rate, or one for each slot."""
     ttft: TimeToFirstToken | None = None
@@ -237,6 +250,12 @@ class Workload(Named):
     """Pipeline-parallel sizes to consider."""
     batch: Choices | None = None
     """Batch sizes to consider."""
+    measurements: Annotated[
+        tuple[Measurement, ...], BeforeValidator(_listed, json_schema_input_type=list[Measurement] | str)
+    ] = ()
+    """What was measured of this workload: a list, or a CSV file relative to this one. It wins over physics."""
+    only_measured: bool = False
+    """Whether only the ways to run that were measured may be used."""
 
     @field_serializer("residency")
     def _sorted_places(self, residency: dict[str, frozenset[str]] | None) -> dict[str, list[str]] | None:

@@ -21,6 +21,7 @@ FAMILY = {
     "capstone_long",
     "capstone_slides",
     "capstone_diurnal",
+    "melange",
 }
 
 
@@ -70,7 +71,7 @@ def test_the_family_is_shipped():
 @pytest.mark.parametrize("name", sorted(texts()))
 def test_each_file(name):
     text = texts()[name]
-    scenario = scenarios.loads(text, name)
+    scenario = scenarios.loads(text, str(LIBRARY / name))
     assert f"{scenario.name}.yaml" == name
     assert scenario.title
     lines = text.splitlines()
