@@ -65,6 +65,7 @@ def cheapest(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     solver: options.Solver = "highs",
     solver_log: options.SolverLog = "",
     write_model: options.WriteModel = "",
@@ -91,6 +92,7 @@ def cheapest(
         solver_log,
         write_model,
         quiet,
+        confidence,
     )
     question = Flags(
         model=model,

@@ -47,6 +47,7 @@ def solve(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     solver: options.Solver = "highs",
     solver_log: options.SolverLog = "",
     write_model: options.WriteModel = "",
@@ -69,6 +70,7 @@ def solve(
         solver_log,
         write_model,
         quiet,
+        confidence,
     )
     raise typer.Exit(answer(_load(scenario), asked))
 
@@ -84,13 +86,16 @@ def explain(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     quiet: options.Quiet = False,
 ) -> None:
     """As solve, with the reasons first: what binds, what was ruled out, and why nothing fits where nothing does."""
     from reports.report import EXPLAIN_FIRST
     from reports.run import Asked, answer
 
-    asked = Asked(as_json, markdown, output, True, curves, time_limit, gap, threads, seed, quiet=quiet)
+    asked = Asked(
+        as_json, markdown, output, True, curves, time_limit, gap, threads, seed, quiet=quiet, confidence=confidence
+    )
     raise typer.Exit(answer(_load(scenario), asked, EXPLAIN_FIRST))
 
 
@@ -102,11 +107,12 @@ def verify(
     scenario: options.Scenario,
     plan: Annotated[str, typer.Argument(metavar="PLAN.json", help="A plan written by --output or --json.")],
     as_json: options.Json = False,
+    confidence: options.Confidence = "",
 ) -> None:
     """Check a plan against a scenario by plain arithmetic, every loss acted out. Exit code 5 when it does not hold."""
     from reports.run import check
 
-    raise typer.Exit(check(_load(scenario), plan, as_json))
+    raise typer.Exit(check(_load(scenario), plan, as_json, confidence))
 
 
 @app.command()

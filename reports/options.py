@@ -24,6 +24,9 @@ Seed = Annotated[int | None, typer.Option(metavar="N", help="Random seed of the 
 Solver = Annotated[str, typer.Option(metavar="NAME", help="highs, or one that Pyomo reaches: scip, cbc, gurobi ...")]
 SolverLog = Annotated[str, typer.Option(metavar="FILE", help="Write the solver's own log here.")]
 WriteModel = Annotated[str, typer.Option(metavar="FILE", help="Write the program here: .lp or .mps.")]
+Confidence = Annotated[
+    str, typer.Option(metavar="SHARE", help="Plan for predictions that hold in this share of the cases: 0.9.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress on standard error.")]
 
 

@@ -33,6 +33,7 @@ class Asked:
     solver_log: str = ""
     write_model: str = ""
     quiet: bool = False
+    confidence: str = ""
 
     def __post_init__(self) -> None:
         if self.as_json and self.as_markdown:
@@ -82,6 +83,7 @@ def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: S
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     gap = amount("--gap", asked.gap, "fraction")
+    scenario = confident(scenario, asked.confidence)
     plan = _solved(scenario, asked, time_limit, gap)
     if extra:
         plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
@@ -89,6 +91,19 @@ def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: S
         _write(asked.output, plan)
     show(plan, scenario, asked, first)
     return plan.exit_code
+
+
+def confident(scenario: Scenario, text: str) -> Scenario:
+    """The scenario with the confidence of the flag, which wins over the file's; as it is without the flag."""
+    if not text:
+        return scenario
+    from scenarios import ScenarioError
+
+    try:
+        return scenario.replace("planning.confidence", text)
+    except ScenarioError as error:
+        first = next(iter(error.problems))
+        raise wrong_flag("--confidence", first.message, first.hint) from None
 
 
 def _solved(scenario: Scenario, asked: Asked, time_limit: float | None, gap: float | None) -> Plan:
@@ -150,12 +165,19 @@ def put(content: Content, as_markdown: bool = False) -> None:
     show(content, console())
 
 
-def check(scenario: Scenario, plan_file: str, as_json: bool) -> int:
-    """Check a written plan against a scenario, by plain arithmetic; the exit code."""
+def check(scenario: Scenario, plan_file: str, as_json: bool, confidence: str = "") -> int:
+    """Check a written plan against a scenario, by plain arithmetic; the exit code.
+
+    A plan made with more confidence than the file asks for (`solve --confidence`) is held to its own.
+    """
     from optimizer.verify import verify
     from reports.words import count, plain
 
-    plan = read_plan(plan_file)
+    plan, scenario = read_plan(plan_file), confident(scenario, confidence)
+    asked = scenario.planning.confidence
+    if not confidence and plan.confidence is not None and (asked is None or plan.confidence > asked):
+        scenario = confident(scenario, f"{plan.confidence!r}")
+        print(f"note: the plan was made with confidence {plan.confidence:g}; it is checked with that", file=sys.stderr)
     if plan.lock.scenario_sha256 != scenario.digest:
         print(
             "note: the plan was made for another version of this scenario; it is checked against this one",
