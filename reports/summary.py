@@ -47,7 +47,7 @@ def headline(plan: Plan, places: Places) -> str:
         return _infeasible(plan, places)
     if plan.fleet is None:
         return _no_incumbent(plan)
-    return sentence(_fleet(plan, places) + _proof(plan) + _held_by(plan, places))
+    return sentence(_fleet(plan, places) + _planned(plan) + _proof(plan) + _held_by(plan, places))
 
 
 def tone(plan: Plan) -> Tone:
@@ -99,6 +99,21 @@ def _fleet(plan: Plan, places: Places) -> str:
     where = f" from {listed(regions)}" if 0 < len(regions) <= 4 else f" from {len(regions)} regions" if regions else ""
     peak = " at the peak" if len({flow.slot for flow in plan.flows}) > 1 else ""
     return f"{purchases(plan)}: {listed(price)} a year serve {number(served_per_s(plan), 4)} requests/s{peak}{where}"
+
+
+def _at_confidence(plan: Plan) -> str:
+    return f" at {percent(plan.confidence, 3)} confidence" if plan.confidence is not None else ""
+
+
+def _planned(plan: Plan) -> str:
+    return f", planned{_at_confidence(plan)}" if plan.confidence is not None else ""
+
+
+def _without_it(plan: Plan) -> str:
+    """What the same question costs without the confidence that makes it impossible."""
+    if plan.insurance is None or plan.insurance.usd_per_year_without is None:
+        return ""
+    return f"; without the confidence a fleet exists, for {money(plan.insurance.usd_per_year_without)} a year"
 
 
 def _proof(plan: Plan) -> str:
@@ -192,7 +207,8 @@ def _infeasible(plan: Plan, places: Places) -> str:
         clash = f": {limits[0]} alone makes it impossible"
     else:
         clash = f": {listed(limits)} cannot hold together" if limits else ""
-    return sentence(f"no fleet holds every limit, proven{clash}" + _way_out(plan, places))
+    proven = f"no fleet holds every limit{_at_confidence(plan)}, proven"
+    return sentence(f"{proven}{clash}" + _way_out(plan, places) + _without_it(plan))
 
 
 def _way_out(plan: Plan, places: Places) -> str:
