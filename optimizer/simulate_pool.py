@@ -11,12 +11,12 @@ import numpy as np
 from optimizer.simulate_engine import NEVER_FULL, FloatArray, Kinds, Machine, Outage, PoolRun, run_pool
 from physics.batching import PAGE_TOKENS, paged_tokens
 from physics.memory import STEP_TOKENS
-from physics.pricing import Runs, price
+from physics.pricing import Prices, Runs, price
 from physics.serving import decode_steps, mean_context_tokens
 from scenarios.schema_demand import Shape
 
 if TYPE_CHECKING:
-    from scenarios.catalog_things import Model
+    from scenarios.catalog import Model
 
 _CONTEXTS = 17  # columns of mean context where shapes differ; the time is piecewise linear in it
 _PARTS = 64  # parts of a prompt at which its cumulative prefill time is known
@@ -63,10 +63,14 @@ class Served:
         return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
-def replica_of(model: Model, runs: Runs, shapes: Sequence[Shape]) -> Replica:
-    """One replica as the walls price it: `runs` is its row, its batch the slots.
+def replica_of(
+    model: Model, runs: Runs, shapes: Sequence[Shape], prices: Prices | None = None, row: int = 0
+) -> Replica:
+    """One replica as the walls price it: `runs` is its one row, its batch the slots.
 
     A decode step is priced at every batch from 1 to b and, where shapes differ in it, at 17 contexts between theirs.
+    Where `prices` (at `row`) says otherwise than the walls at the full batch, because the user measured it, all steps
+    and prefills are longer or shorter by the same share.
     """
     slots = int(runs.batch[0])
     prompt, output, cached = (
@@ -78,22 +82,24 @@ def replica_of(model: Model, runs: Runs, shapes: Sequence[Shape]) -> Replica:
     every = np.arange(1, slots + 1)
     rows = replace(runs.take(np.zeros(slots, dtype=int)), batch=every.astype(float))
     step = price(model, rows, [_at_context(tokens) for tokens in grid]).decode_step_s
-    prices = price(model, runs, shapes)
+    predicted = price(model, runs, shapes)
+    prices, row = (predicted, 0) if prices is None else (prices, row)
+    step = step * float(np.mean(prices.decode_step_s[row] / predicted.decode_step_s[0]))
     tokens = paged_tokens(cached + prompt + output, PAGE_TOKENS)
-    page_bytes = prices.kv_bytes_per_request[0] / (tokens / PAGE_TOKENS)
+    page_bytes = prices.kv_bytes_per_request[row] / (tokens / PAGE_TOKENS)
     # A single shape was gated at a full batch; only a mix, counted in pages, can run out of them earlier.
-    room = int(prices.kv_capacity_bytes[0] / page_bytes[0] * (1 + 1e-9)) if len(shapes) > 1 else NEVER_FULL
-    occupancy = prices.prefill_occupancy_s[0]
+    room = int(prices.kv_capacity_bytes[row] / page_bytes[0] * (1 + 1e-9)) if len(shapes) > 1 else NEVER_FULL
+    occupancy = prices.prefill_occupancy_s[row]
     kinds = Kinds(
         prompt_tokens=[int(n) for n in prompt],
         prefill_s=occupancy.tolist(),
         decode_steps=[int(n) for n in decode_steps(prompt, output)],
         context_tokens=context.tolist(),
         pages=[int(n) for n in tokens / PAGE_TOKENS],
-        prefill_parts_s=[_parts_s(model, runs, shape) for shape in shapes],
+        prefill_parts_s=[_parts_s(model, runs, shape, whole) for shape, whole in zip(shapes, occupancy, strict=True)],
     )
     machine = Machine(slots, np.vstack([step[:1], step]), grid, room)
-    return Replica(kinds, machine, prices.prefill_s[0] - occupancy)
+    return Replica(kinds, machine, prices.prefill_s[row] - occupancy)
 
 
 class _Tokens:
@@ -109,15 +115,13 @@ def _at_context(tokens: float) -> Any:
     return _Tokens(0.0, 1.0, tokens - 0.5)
 
 
-def _parts_s(model: Model, runs: Runs, shape: Shape) -> list[float]:
-    """Cumulative time that a prompt takes from the replica, at equal parts of it [s]; 0 throughout without a prompt."""
-    if not shape.prompt_tokens:
-        return [0.0, 0.0]
+def _parts_s(model: Model, runs: Runs, shape: Shape, whole_s: float) -> list[float]:
+    """Cumulative time that a prompt takes from the replica, at equal parts of it [s]; only a long one has many."""
     if shape.prompt_tokens <= STEP_TOKENS / 2:
-        whole = float(price(model, runs, [shape]).prefill_occupancy_s[0, 0])
-        return [0.0, whole]
+        return [0.0, float(whole_s)]
     heads = [_Tokens(shape.prompt_tokens * k / _PARTS, 2.0, shape.cached_context_tokens) for k in range(1, _PARTS + 1)]
-    return [0.0, *price(model, runs, heads).prefill_occupancy_s[0].tolist()]
+    parts = price(model, runs, heads).prefill_occupancy_s[0]
+    return [0.0, *(parts * (whole_s / parts[-1])).tolist()]
 
 
 def played(

@@ -85,7 +85,12 @@ CASES = {
     "alike": (kinds_of([512], [0.03], [60]), machine_of(8, 10, 0.5), 2, 12.0),
     "no prompt": (kinds_of([0], [0.0], [40]), machine_of(6, 10, 0.5), 2, 20.0),
     "one token": (kinds_of([700], [0.03], [0]), machine_of(20, 10), 2, 40.0),
-    "long prompts": (kinds_of([3_000, 100], [0.3, 0.01], [30, 80], parts=7), machine_of(6, 10, step_tokens=512), 2, 4.0),
+    "long prompts": (
+        kinds_of([3_000, 100], [0.3, 0.01], [30, 80], parts=7),
+        machine_of(6, 10, step_tokens=512),
+        2,
+        4.0,
+    ),
     "shapes": (
         kinds_of([512, 64, 0], [0.03, 0.005, 0.0], [50, 120, 9], [600.0, 200.0, 400.0]),
         Machine(8, 0.01 * np.add.outer(1 + 0.1 * np.arange(9.0), [0.0, 0.3, 0.9]), np.array([200.0, 400.0, 600.0])),

@@ -1,0 +1,277 @@
+"""`argosy simulate`: a plan played request by request, whole and after losses, beside what the walls promised."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from optimizer.plan import Plan
+from optimizer.simulate_arrivals import Pattern, Stream, stream_of
+from optimizer.simulate_fleet import SimulatedFleet
+from optimizer.simulate_measures import Promises, Record, estimate, goodput_per_s, groups, verdicts
+from optimizer.simulate_pool import FloatArray, Replica, Served, played
+from optimizer.simulate_types import Case, Simulation
+from optimizer.verify_losses import State
+from optimizer.verify_types import PoolKey
+
+if TYPE_CHECKING:
+    from scenarios.schema import Scenario
+
+WARM_RESIDENCES, COOL_RESIDENCES = 10.0, 2.0
+_GROWTH_POINTS = 41
+DECLARED = (
+    "Continuous batching in steps of at most 8,192 tokens; prompts share a step, longer ones go on in the next.",
+    "KV pages are reserved for a request's full length at admission, so nothing is preempted; first come first served.",
+    "A request counts with the mean context of its life; step and prefill times are those of the walls.",
+    "Round trips are lognormal with the catalog's median and a P99 of 1.3 times it, plus the last mile.",
+    "Goodput asks each request's own mean time between tokens, even where the limit is on the mean over requests.",
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to play.
+
+    Attributes:
+        requests: measured requests of each case and seed (count).
+        seeds: one run each.
+        pattern: how requests come.
+        slot: time slot; "" is the one with most requests.
+        lose: what dies, one at a time: `nodes`, `regions`, or names of nodes or regions.
+        whole: whether the plan is also played whole.
+        warm_up_s: before measuring [s]; None is ten times the longest residence.
+        dispatch: one of `simulate_engine.DISPATCH`.
+        jobs: processes.
+    """
+
+    requests: int = 100_000
+    seeds: tuple[int, ...] = (1, 2, 3)
+    pattern: Pattern = field(default_factory=Pattern)
+    slot: str = ""
+    lose: tuple[str, ...] = ()
+    whole: bool = True
+    warm_up_s: float | None = None
+    dispatch: str = "least_loaded"
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One pool to play: plain data, so that another process can do it."""
+
+    replica: Replica
+    replicas: int
+    arrive_s: FloatArray
+    kind: np.ndarray
+    dispatch: str
+    seed: int
+
+
+def simulate(
+    scenario: Scenario, plan: Plan, options: Options | None = None, progress: Callable[[str], None] | None = None
+) -> Simulation:
+    """Play a plan; ValueError where the plan has no fleet or a name of `lose` or `slot` is unknown."""
+    options = options or Options()
+    if plan.fleet is None:
+        raise ValueError(f"the plan holds no fleet (its status is {plan.status})")
+    began = time.process_time()
+    fleet = SimulatedFleet(scenario, plan)
+    slot = _slot(fleet, options.slot)
+    cases: list[Case] = []
+    clock = _Clock(fleet, slot, options)
+    states: list[State | None] = [None] if options.whole else []
+    for name in options.lose:
+        found = fleet.states(slot, name)
+        if not found:
+            raise ValueError(f"{name} is neither a node of the placement nor a region in use")
+        states += found
+    for state in states:
+        if progress:
+            progress(f"playing {state.where + ' lost' if state else 'the whole fleet'}")
+        cases.append(_case(fleet, slot, state, options, clock))
+    return Simulation(
+        scenario=plan.scenario,
+        title=plan.title,
+        slot=slot,
+        requests=options.requests,
+        seeds=list(options.seeds),
+        arrivals=str(options.pattern),
+        dispatch=options.dispatch,
+        warm_up_s=clock.warm_up_s,
+        measured_s=clock.measured_s,
+        cases=cases,
+        holds=all(case.holds for case in cases),
+        declared=list(DECLARED),
+        played_requests=clock.played,
+        cpu_s=time.process_time() - began,
+    )
+
+
+def _slot(fleet: SimulatedFleet, asked: str) -> str:
+    if asked and asked not in fleet.world.slots:
+        raise ValueError(f"there is no slot {asked}; the scenario has {', '.join(fleet.world.slots)}")
+    return asked or max(fleet.world.slots, key=lambda slot: sum(fleet.planned_routes(slot).values()))
+
+
+class _Clock:
+    """How long is warmed up, measured and played on; and how many requests were played."""
+
+    def __init__(self, fleet: SimulatedFleet, slot: str, options: Options) -> None:
+        routes = fleet.planned_routes(slot)
+        longest = 0.0
+        for key in {each[3] for each in routes}:
+            priced = fleet.priced(key.way)
+            longest = max(longest, float(priced.prices.residence_s[priced.row].max()))
+        self.warm_up_s = WARM_RESIDENCES * longest if options.warm_up_s is None else options.warm_up_s
+        self.cool_s = COOL_RESIDENCES * longest
+        self.measured_s = options.requests / sum(routes.values())
+        self.played = 0
+
+    @property
+    def until_s(self) -> float:
+        return self.warm_up_s + self.measured_s
+
+    def inside(self, when_s: FloatArray) -> np.ndarray:
+        """Whether times lie in the measured window."""
+        return np.asarray((when_s >= self.warm_up_s) & (when_s < self.until_s))
+
+
+def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Options, clock: _Clock) -> Case:
+    routes = fleet.planned_routes(slot) if state is None else fleet.routes_after(state)
+    left = fleet.left_after(state, slot)
+    pools = [key for key in fleet.fleet.pools if left[key] > 0 and any(each[3] == key for each in routes)]
+    records = []
+    streams: list[list[Stream]] = []
+    tasks: list[_Task] = []
+    for seed in options.seeds:
+        draws = np.random.default_rng(seed)
+        horizon = clock.until_s + clock.cool_s
+        mine = [
+            stream_of(fleet, name, slot, [(0.0, routes)], pools, options.pattern, horizon, draws)
+            for name in fleet.scenario.workloads
+        ]
+        streams.append(mine)
+        tasks += list(_tasks(fleet, mine, pools, left, options.dispatch, seed))
+    served = list(_map(tasks, options.jobs))
+    for number in range(len(options.seeds)):
+        records.append(_record(fleet, pools, left, streams[number], served[number * len(pools) :], clock))
+    admitted = {name: sum(rate for key, rate in routes.items() if key[0] == name) for name in fleet.scenario.workloads}
+    judged = verdicts(fleet, records, admitted)
+    return Case(
+        what="whole" if state is None else "region" if state.what == "region" else "node",
+        where=state.where if state else "",
+        demanded_requests_per_s=_demanded(fleet, slot),
+        admitted_requests_per_s=sum(admitted.values()),
+        served_requests_per_s=estimate([float(record.served_per_s.sum()) for record in records]),
+        goodput_requests_per_s=estimate([goodput_per_s(fleet, record) for record in records]),
+        waiting_growth_per_s=estimate([float(record.growth_per_s.sum()) for record in records]),
+        restarts=sum(record.restarts for record in records),
+        groups=groups(Promises(fleet, routes, left, pools), records),
+        verdicts=judged,
+        holds=all(each.holds for each in judged),
+    )
+
+
+def _demanded(fleet: SimulatedFleet, slot: str) -> float:
+    return sum(
+        fleet.world.demand(name, shape, origin, slot)
+        for name in fleet.scenario.workloads
+        for shape in range(fleet.shapes(name))
+        for origin in fleet.scenario.origins
+    )
+
+
+def _tasks(
+    fleet: SimulatedFleet,
+    streams: Sequence[Stream],
+    pools: list[PoolKey],
+    left: dict[PoolKey, int],
+    dispatch: str,
+    seed: int,
+) -> Iterator[_Task]:
+    names = list(fleet.scenario.workloads)
+    for number, key in enumerate(pools):
+        stream = streams[names.index(key.way.workload)]
+        rows = stream.pool == number
+        replica = fleet.priced(key.way).replica
+        yield _Task(replica, left[key], stream.arrive_s[rows], stream.shape[rows], dispatch, seed)
+
+
+def _play(task: _Task) -> Served:
+    return played(task.replica, task.replicas, task.arrive_s, task.kind, dispatch=task.dispatch, seed=task.seed)
+
+
+def _map(tasks: Sequence[_Task], jobs: int) -> Iterable[Served]:
+    if jobs <= 1:
+        return map(_play, tasks)
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs) as workers:
+        return list(workers.map(_play, tasks))
+
+
+def _record(
+    fleet: SimulatedFleet,
+    pools: list[PoolKey],
+    left: dict[PoolKey, int],
+    streams: Sequence[Stream],
+    served: Sequence[Served],
+    clock: _Clock,
+) -> Record:
+    """Measured requests of one seed, all pools one after another."""
+    names = list(fleet.scenario.workloads)
+    columns: dict[str, list[Any]] = {name: [] for name in ("workload", "pool", "origin", "alone", "net", "itl", "e2e")}
+    slots_used, prefill = np.zeros(len(pools)), np.zeros(len(pools))
+    ended, growth = np.zeros(len(names)), np.zeros(len(names))
+    restarts = 0
+    for number, (key, found) in enumerate(zip(pools, served, strict=False)):
+        w = names.index(key.way.workload)
+        rows = streams[w].pool == number
+        inside = clock.inside(found.arrive_s)
+        clock.played += found.arrive_s.size
+        count = int(inside.sum())
+        columns["workload"].append(np.full(count, w))
+        columns["pool"].append(np.full(count, number))
+        columns["origin"].append(streams[w].origin[rows][inside])
+        columns["net"].append(streams[w].network_s[rows][inside])
+        columns["alone"].append(found.ttft_s[inside])
+        columns["itl"].append(found.itl_s[inside])
+        columns["e2e"].append(found.e2e_s[inside])
+        restarts += found.restarts
+        ended[w] += clock.inside(found.arrive_s + found.e2e_s).sum() / clock.measured_s
+        growth[w] += _growth_per_s(found, clock)
+        priced = fleet.priced(key.way)
+        started, ends = found.arrive_s + found.wait_s, found.arrive_s + found.e2e_s
+        held = np.clip(np.minimum(ends, clock.until_s) - np.maximum(started, clock.warm_up_s), 0.0, None)
+        slots_used[number] = np.nansum(held) / (clock.measured_s * left[key] * priced.slots)
+        work = np.array(priced.replica.kinds.prefill_s)[found.kind[inside]].sum()
+        prefill[number] = work / (clock.measured_s * left[key])
+    joined = {name: np.concatenate(parts) if parts else np.zeros(0) for name, parts in columns.items()}
+    return Record(
+        seconds=clock.measured_s,
+        workload=joined["workload"],
+        pool=joined["pool"].astype(int),
+        origin=joined["origin"].astype(int),
+        alone_s=joined["alone"],
+        ttft_s=joined["alone"] + joined["net"],
+        itl_s=joined["itl"],
+        e2e_s=joined["e2e"] + joined["net"],
+        slots_used=slots_used,
+        prefill_share=prefill,
+        served_per_s=ended,
+        growth_per_s=growth,
+        restarts=restarts,
+    )
+
+
+def _growth_per_s(found: Served, clock: _Clock) -> float:
+    """Slope of the number of requests that wait for a slot, by least squares over the measured time [1/s]."""
+    ask = np.linspace(clock.warm_up_s, clock.until_s, _GROWTH_POINTS)
+    admitted = np.sort(found.arrive_s + found.wait_s)
+    waiting = np.searchsorted(found.arrive_s, ask) - np.searchsorted(admitted, ask)
+    centred = ask - ask.mean()
+    return float((centred * waiting).sum() / (centred**2).sum())
