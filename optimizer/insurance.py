@@ -29,19 +29,21 @@ def insured(
     began, central = time.process_time(), scenario.replace("planning.confidence", None)
     question = ask(central)
     if not any(len(table) for table in question.tables):
-        return _with(plan, confidence, "no_candidate", None, began)
+        return priced(plan, confidence, "no_candidate", None, time.process_time() - began)
     program = build(question)
     found = milp.Solver(program.problem, options).solve(progress, stage="without the confidence")
     if found.why == "interrupt":
         return plan
     found, _ = cross_checked(program.problem, found, options)
     if found.x is None:
-        return _with(plan, confidence, "infeasible" if found.why == "infeasible" else "no_incumbent", None, began)
+        status: Status = "infeasible" if found.why == "infeasible" else "no_incumbent"
+        return priced(plan, confidence, status, None, time.process_time() - began)
     without = check(program, simplest(program, found, options))
-    return _with(plan, confidence, without.status, without, began)
+    return priced(plan, confidence, without.status, without, time.process_time() - began)
 
 
-def _with(plan: Plan, confidence: float, status: Status, without: Plan | None, began: float) -> Plan:
+def priced(plan: Plan, confidence: float, status: Status, without: Plan | None, seconds: float = 0.0) -> Plan:
+    """The plan with its difference to the one `without` the confidence, whose status is `status`."""
     changes = _changes(plan, without) if without is not None and plan.fleet is not None else {}
     usd, kg = changes.get("usd_per_year"), changes.get("kg_co2e_per_year")
     aim = changes.get(plan.objective.account, usd) if plan.objective else None
@@ -56,7 +58,7 @@ def _with(plan: Plan, confidence: float, status: Status, without: Plan | None, b
         nodes=_nodes(plan),
         nodes_without=_nodes(without),
         resolved=aim is not None and (aim[0] > 0 or aim[1] <= 0),
-        seconds=time.process_time() - began,
+        seconds=seconds,
     )
     return plan.model_copy(update={"insurance": found})
 
