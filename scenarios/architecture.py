@@ -51,6 +51,8 @@ class Model:
     mlp_matrices: int = 3
     """3 with a gate (gate, up, down), 2 without."""
     tied_embeddings: bool = False
+    published_as: tuple[str, ...] = ()
+    """Checkpoints of this architecture, as publishers name them: how measured tables are recognised."""
     figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
 
     @property

@@ -109,13 +109,14 @@ def model(entry: Entry, name: str) -> Model | None:
     if not moe:
         found["dense_layers"] = found["layers"]
     tied = entry.truth("tied_embeddings", base is not None and base.tied_embeddings)
-    title = entry.text("title", name)
+    title, checkpoints = entry.text("title", name), entry.texts("published_as")
     entry.finish()
     if len(entry.problems) > before:
         return None
     made = Model(
-        name=name, title=title, kind="moe" if moe else "dense", tied_embeddings=tied, figures=entry.figures, **found
-    )
+        name=name, title=title, kind="moe" if moe else "dense", tied_embeddings=tied, published_as=checkpoints,
+        figures=entry.figures, **found,
+    )  # fmt: skip
     for key, message in (wrong := made.contradictions()):
         entry.problem(key, message)
     return None if wrong else made

@@ -169,6 +169,17 @@ class Entry:
             return least
         return value
 
+    def texts(self, key: str) -> tuple[str, ...]:
+        """A list of texts; empty when it is absent."""
+        found = self._find(key)
+        if found is None:
+            return ()
+        layer, value = found
+        if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+            self.problem(key, f"{value!r} is not a list of texts", f'{key} = ["..."]', layer)
+            return ()
+        return tuple(value)
+
     def figure(
         self, key: str, quantity: Quantity, required: bool = False, least: float = -math.inf, most: float = math.inf
     ) -> float | None:
