@@ -95,6 +95,7 @@ class Answer:
                     expert_parallel=int(runs.expert_parallel[candidate]),
                     batch=int(runs.batch[candidate]),
                     procurement=layout.hires.procurement[h],  # type: ignore[arg-type]
+                    basis=priced.basis(candidate),
                     replicas=most,
                     devices=int(most * pools.devices[v]),
                     capacity_requests_per_s=self._capacity(v, number),

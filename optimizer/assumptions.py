@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from optimizer.answer import Answer
 from optimizer.candidates import LARGEST_BATCH
+from optimizer.measured_words import measured_assumptions
 from optimizer.plan import Assumption
 from optimizer.sureness import gaps
 from scenarios.catalog_things import Accelerator
@@ -16,6 +17,7 @@ def assumptions(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
     regions = [line.region for line in answer.nodes] if answer else list(scenario.regions)
     devices = [line.accelerator for line in answer.nodes] if answer else list(scenario.accelerators)
     found = [*_efficiencies(scenario, dict.fromkeys(devices)), *_unmeasured(scenario, answer)]
+    found += measured_assumptions(scenario, answer)
     found += _regions(scenario, dict.fromkeys(regions))
     found += _prices(scenario, answer, dict.fromkeys(devices))
     found += _network(scenario, dict.fromkeys(regions))
@@ -60,6 +62,8 @@ def _unmeasured(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
         return []
     found = []
     for line in answer.fleet:
+        if line.basis == "measured":
+            continue
         model = scenario.catalog.models[scenario.workloads[line.workload].model]
         found += gaps(model, line.accelerator, line.precision, line.kv_precision, line.pipeline_parallel, line.batch)
     return [

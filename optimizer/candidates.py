@@ -8,7 +8,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from optimizer.plan import Rejected
+from optimizer.measured_rates import Measured
+from optimizer.plan import Basis, Rejected
 from physics import fidelity
 from physics.bands import Band, band, pessimistic
 from physics.pricing import Prices, Runs, gather, hardware, price
@@ -56,6 +57,9 @@ class Table:
     over_itl: np.ndarray
     priced: int
     rejected: list[Rejected]
+    measured: Measured
+    which: np.ndarray
+    """Index of the row's measurement, -1 where it was not measured."""
 
     @property
     def allowed(self) -> np.ndarray:
@@ -64,6 +68,14 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.chip)
+
+    def basis(self, row: int) -> Basis:
+        """What a candidate's rates rest on."""
+        chip = self.chips[self.chip[row]]
+        if self.which[row] >= 0:
+            return "measured"
+        like = self.measured.calibration(chip.accelerator.name, chip.precision)
+        return "calibrated" if like.measurements else "modelled"
 
     def describe(self, row: int) -> str:
         """A candidate in the field's words."""
@@ -87,7 +99,8 @@ def table(
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
     chips = _chips(scenario, workload, rejected, all_precisions)
-    runs, chip = _configurations(chips, scenario, workload, model)
+    measured = Measured(scenario, workload)
+    runs, chip = _configurations(chips, scenario, workload, model, measured)
     if workload.batch:
         batches = np.array(sorted(workload.batch), dtype=float)
         rows, batch = np.repeat(np.arange(len(chip)), batches.size), np.tile(batches, len(chip))
@@ -95,13 +108,13 @@ def table(
         rows, batch = _batches(workload, model, runs)
     runs, chip = _with_batch(runs.take(rows), batch), chip[rows]
     keep = runs.batch >= runs.pipeline_parallel
-    runs, chip = runs.take(keep), chip[keep]
-    prices = price(model, runs, workload.shapes)
+    chip, runs, which = measured.with_rows(chips, chip[keep], runs.take(keep))
+    prices = measured.repriced(price(model, runs, workload.shapes), runs, which)
     fits = _fits(prices, runs, len(workload.shapes) > 1)
     itl = limited_itl_s(workload, runs, prices)
     over = itl > itl_limit_s(workload) * (1 + 1e-12)
     over_itl = np.asarray(over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1))
-    full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected)
+    full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected, measured, which)
     _reject_gated(full, fits, usd_per_device_year)
     kept = _take(full, fits)
     return kept
@@ -180,12 +193,18 @@ def _rejection(
     )
 
 
-def _configurations(chips: list[Chip], scenario: Scenario, workload: Workload, model: Model) -> tuple[Runs, np.ndarray]:
+def _configurations(
+    chips: list[Chip], scenario: Scenario, workload: Workload, model: Model, measured: Measured
+) -> tuple[Runs, np.ndarray]:
     """All (chip, TP, PP, EP) within the link domain, at batch 1."""
     catalog = scenario.catalog
     known = (hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips)
     # `_chips` keeps native precisions only
-    figures = [cautious(one, scenario, model, c) for one, c in zip(known, chips, strict=True) if one is not None]
+    figures = [
+        cautious(measured.calibrated(one, c.accelerator.name, c.precision), scenario, model, c)
+        for one, c in zip(known, chips, strict=True)
+        if one is not None
+    ]
     rows = []
     for number, chip in enumerate(chips):
         for t in workload.tensor_parallel or DEGREES:
@@ -275,6 +294,7 @@ def _take(full: Table, keep: np.ndarray) -> Table:
         prices=prices,
         itl_s=full.itl_s[keep],
         over_itl=full.over_itl[keep],
+        which=full.which[keep],
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 SCHEMA_VERSION = "1.0"
 Status = Literal["optimal", "feasible", "infeasible", "no_candidate", "no_incumbent"]
 Stop = Literal["gap", "infeasible", "no_candidate", "time_limit", "interrupt"]
+Basis = Literal["measured", "calibrated", "modelled"]
 Interval = tuple[float, float]
 
 
@@ -46,6 +47,8 @@ class FleetLine(Part):
     batch: int
     """Most requests that one replica decodes at once."""
     procurement: Literal["owned", "reserved", "on_demand", "spot"]
+    basis: Basis = "modelled"
+    """What its rates rest on: the user's measurement, physics calibrated by the user's measurements, or physics."""
     replicas: int
     """Replicas; the most over the slots where they are rented by the hour."""
     devices: int

@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.candidates import Table, quality_loss
 from physics.locality import user_round_trip_s
+from physics.pool_waits import whole_steps
 from physics.tail_latency import UTILISATION_STEP, usable_utilisation_mix
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
@@ -203,6 +204,10 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
             percentile,
             workload.max_utilization,
         )
+    if np.isinf(budget_s):
+        # What was measured is kept up with, and nobody asked how long a first token takes.
+        known = table.measured.sustained(table.which[pick])
+        out[row[known], band[known]] = whole_steps(workload.max_utilization)
     return out
 
 

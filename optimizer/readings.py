@@ -184,6 +184,8 @@ def _first_tokens(answer: Answer) -> list[Reading]:
                     worst[key] = max(worst.get(key, 0.0), value)
     found = []
     for (w, origin, region, p), value in worst.items():
+        if np.isinf(value):
+            continue  # a full pool that nobody limited: its waits have no bound, and the assumptions say so
         workload = answer.program.question.workloads[w]
         cap = workload.ttft.limit_s if workload.ttft and workload.ttft.percentile == p else None
         found.append(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from optimizer.candidates import LARGEST_BATCH, Table, band_of
 from physics.bands import between, pessimistic
 from physics.pricing import price
@@ -18,6 +20,8 @@ def predicted(scenario: Scenario, priced: Table, row: int) -> dict[str, Any]:
     The ITL is weighted by the tokens that each shape brings, the first token by requests.
     """
     chip, model, shapes = priced.chips[priced.chip[row]], priced.model, priced.workload.shapes
+    if priced.which[row] >= 0:
+        return _measured(priced, row)
     band = band_of(scenario, model, chip)
     feared, runs = pessimistic(band, scenario.planning.confidence)._asdict(), priced.runs.take([row])
     middle = replace(runs, **{name: getattr(runs, name) / factor for name, factor in feared.items()})
@@ -38,6 +42,15 @@ def predicted(scenario: Scenario, priced: Table, row: int) -> dict[str, Any]:
         "ttft_band_s": between(float(first), band.ttft),
         "unmeasured": [*_generation(efficiency), *(name for name, _ in known)],
     }
+
+
+def _measured(priced: Table, row: int) -> dict[str, Any]:
+    """What the user measured is no prediction and has no band."""
+    prices, share = priced.prices, np.array([shape.share for shape in priced.workload.shapes])
+    tokens = share * prices.decode_steps
+    itl = float((tokens * prices.itl_s[row]).sum() / tokens.sum()) if tokens.sum() else 0.0
+    first = float((share * (prices.prefill_s[row] + prices.decode_step_s[row])).sum())
+    return {"itl_s": itl, "ttft_s": first}
 
 
 def _generation(efficiency: Efficiency) -> list[str]:

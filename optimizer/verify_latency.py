@@ -171,6 +171,8 @@ def _usable(
 ) -> float:
     if replicas <= 0:
         return 0.0
+    if math.isinf(limit_s) and all(run.sustained for run in runs):
+        return math.floor(min(most, 1.0) * GRID + 1e-9) / GRID
     laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
 
     def fits(steps: int) -> bool:
@@ -195,6 +197,8 @@ def _exact(
     low = _usable(runs, replicas, batch, limit_s, percentile, most)
     if replicas <= 0:
         return 0.0
+    if math.isinf(limit_s) and all(run.sustained for run in runs):
+        return min(most, 1.0)
     laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
 
     def fits(utilisation: float) -> bool:

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 
 from optimizer.plan import FleetLine, Plan
 from optimizer.verify_fleet import Fleet, Pool, node_key, way_of
+from optimizer.verify_measured import basis
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_types import FLOW_RELATIVE, Findings, NodeKey
 from optimizer.verify_world import World
@@ -50,7 +51,8 @@ def check_lines(fleet: Fleet, findings: Findings) -> None:
     for line in fleet.plan.fleet or ():
         way, facts = way_of(line), fleet.world.node(node_key(line))
         assert isinstance(facts, NodeFacts)
-        for bad in fleet.world.why_not(way):
+        wrong = fleet.world.why_not(way)
+        for bad in wrong:
             findings.hold(False, f"{way}: {bad}")
         findings.checks += 8
         findings.hold(
@@ -62,7 +64,25 @@ def check_lines(fleet: Fleet, findings: Findings) -> None:
         findings.hold(inside or spanning, f"{way}: {size} devices do not fill nodes of {room}")
         says = f"{way}: tensor parallel degree {line.tensor_parallel} leaves the link domain of {facts.link_domain}"
         findings.hold(line.tensor_parallel <= facts.link_domain, says)
+        own = basis(fleet.world.scenario.workloads[line.workload], way)
+        findings.hold(line.basis == own, f"{way}: the plan calls it {line.basis}, it is {own}")
         _check_counts(line, facts, findings)
+        if not wrong:
+            _check_predictions(fleet.world, line, findings)
+
+
+def _check_predictions(world: World, line: FleetLine, findings: Findings) -> None:
+    """The middle of ITL and first token, and their bands, where the line states them."""
+    where = f"{line.workload} on {line.offer} in {line.region}"
+    (itl, itl_band), (first, first_band) = world.predictions(way_of(line))
+    for what, said, said_band, own, own_band in (
+        ("ITL", line.itl_s, line.itl_band_s, itl, itl_band),
+        ("first token", line.ttft_s, line.ttft_band_s, first, first_band),
+    ):
+        if said is not None:
+            findings.same(f"{where}: predicted {what}", said, own)
+        for end, multiplier in zip(said_band or (), own_band, strict=False):
+            findings.same(f"{where}: band of the {what}", end, own * multiplier)
 
 
 def _check_counts(line: FleetLine, facts: NodeFacts, findings: Findings) -> None:

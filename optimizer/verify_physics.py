@@ -43,6 +43,7 @@ class Running:
         rate: requests a second of one replica ``mu``.
         kv_bytes: cache of one request at its full length, in whole pages.
         flop_share, bandwidth_share: of the peaks of all its devices.
+        sustained: whether the rate was measured, so that it is known to be kept up with.
     """
 
     decode_steps: int
@@ -55,6 +56,7 @@ class Running:
     kv_bytes: float
     flop_share: float
     bandwidth_share: float
+    sustained: bool = False
 
 
 @dataclass(frozen=True)

@@ -148,12 +148,16 @@ def _token_s(fleet: Fleet, pool: Pool) -> list[float]:
     workload = world.scenario.workloads[way.workload]
     model = world.catalog.models[workload.model]
     accelerator, efficiency = world.catalog.accelerators[way.accelerator], world.catalog.efficiency(way.accelerator)
-    slower, found = world.factors(way), []
+    found = []
     for shape, run in zip(workload.shapes, world.running(way), strict=True):
         chunk = min(shape.prompt_tokens, STEP_TOKENS)
         before = shape.cached_context_tokens + shape.prompt_tokens - chunk
-        longest = prefill_s(model, accelerator, efficiency, way, chunk, before) if chunk else 0.0
-        found.append(run.step_s + longest * slower.prefill * slower.wait if run.decode_steps > 0 else 0.0)
+        longest, whole = 0.0, (shape.prompt_tokens, shape.cached_context_tokens)
+        if chunk:
+            # A chunk is as much slower or faster than predicted as the whole prompt.
+            alone = (prefill_s(model, accelerator, efficiency, way, *sizes) for sizes in ((chunk, before), whole))
+            longest = next(alone) / next(alone) * run.prefill_s
+        found.append(run.step_s + longest if run.decode_steps > 0 else 0.0)
     return found
 
 

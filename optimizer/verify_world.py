@@ -9,7 +9,8 @@ import math
 from functools import cached_property, lru_cache
 from typing import Any
 
-from optimizer.verify_bands import caution
+from optimizer.verify_bands import Range, bands, caution
+from optimizer.verify_measured import measured_run, neighbours, said_of, seen
 from optimizer.verify_nodes import NodeFacts, node_facts
 from optimizer.verify_physics import NATIVE_RATES, Factors, Running, itl_at, kv_room_bytes, running
 from optimizer.verify_types import NodeKey, PoolKey, Way
@@ -38,14 +39,43 @@ class World:
         model = self.catalog.models[workload.model]
         accelerator = self.catalog.accelerators[way.accelerator]
         efficiency = self.catalog.efficiency(way.accelerator)
-        factors = self.factors(way)
-        return tuple(running(model, accelerator, efficiency, way, shape, factors) for shape in workload.shapes)
+        said, factors = said_of(workload, way), self.factors(way)
+        if said is None:
+            return tuple(running(model, accelerator, efficiency, way, shape, factors) for shape in workload.shapes)
+        bare = [(shape, self._predicted(way, shape)) for shape in workload.shapes]
+        figures = [(seen(said, shape, way, self._predicted), run) for shape, run in bare]
+        return tuple(measured_run(found, run, way.batch, way.pipeline_parallel) for found, run in figures)
 
-    def factors(self, way: Way) -> Factors:
-        """What multiplies the predicted times: caution, where it is asked for."""
+    def _predicted(self, way: Way, shape: Any) -> Running:
+        """What physics alone says, without caution."""
         model = self.catalog.models[self.scenario.workloads[way.workload].model]
         accelerator, efficiency = self.catalog.accelerators[way.accelerator], self.catalog.efficiency(way.accelerator)
-        return caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
+        return running(model, accelerator, efficiency, way, shape)
+
+    def factors(self, way: Way) -> Factors:
+        """What multiplies the predicted times: the user's measurements of ways like this, and caution."""
+        workload = self.scenario.workloads[way.workload]
+        model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
+        efficiency = self.catalog.efficiency(way.accelerator)
+        wary = caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
+        prefill, step = neighbours(workload, model, accelerator, efficiency, way, self._predicted)
+        return Factors(wary.prefill * prefill, wary.step * step, wary.wait)
+
+    def predictions(self, way: Way) -> tuple[tuple[float, Range], tuple[float, Range]]:
+        """The middle of ITL (by tokens) and unhindered first token (by requests), each with its band's multipliers."""
+        workload = self.scenario.workloads[way.workload]
+        model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
+        efficiency, feared = self.catalog.efficiency(way.accelerator), self.factors(way)
+        wary = caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
+        middle = Factors(feared.prefill / wary.prefill, feared.step / wary.step, feared.wait / wary.wait)
+        runs = [running(model, accelerator, efficiency, way, shape, middle) for shape in workload.shapes]
+        runs = runs if said_of(workload, way) is None else list(self.running(way))
+        shares = [shape.share for shape in workload.shapes]
+        tokens = [share * run.decode_steps for share, run in zip(shares, runs, strict=True)]
+        itl = sum(t * run.itl_s for t, run in zip(tokens, runs, strict=True)) / max(sum(tokens), 1e-300)
+        first = sum(share * (run.prefill_s + run.step_s) for share, run in zip(shares, runs, strict=True))
+        itl_band, ttft_band = bands(model, accelerator, efficiency, way)
+        return (itl, itl_band), (first, ttft_band)
 
     def rates(self, way: Way) -> tuple[float, ...]:
         """Requests a second of one replica, by shape."""
@@ -72,6 +102,8 @@ class World:
         if not any(accelerator.peak_flop_per_s.get(name) for name in NATIVE_RATES[way.precision]):
             return [f"{way.accelerator} does not compute {way.precision} natively"]
         bad = self._not_allowed(workload, way)
+        if workload.only_measured and said_of(workload, way) is None:
+            bad.append("it was not measured, and only measured ways may be used")
         if model.heads % way.tensor_parallel:
             bad.append(f"{way.tensor_parallel} ranks cannot share {model.heads} heads")
         if way.expert_parallel not in (1, way.tensor_parallel if model.experts else 1):

@@ -26,6 +26,15 @@ _STEPS_PER_UNIT = round(1.0 / UTILISATION_STEP)
 _CHUNK = 16384  # rows that fit the cache of a core
 
 
+def whole_steps(utilisation: float) -> float:
+    """A utilisation rounded down to a whole step, between 0 and 1.
+
+    >>> whole_steps(0.957), whole_steps(1.0)
+    (0.955, 1.0)
+    """
+    return float(np.floor(np.clip(utilisation, 0.0, 1.0) * _STEPS_PER_UNIT + 1e-9) / _STEPS_PER_UNIT)
+
+
 @dataclass(frozen=True)
 class PoolWaits:
     """What the waits of a pool depend on, per row; all arrays of one shape.

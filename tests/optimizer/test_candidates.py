@@ -204,7 +204,7 @@ def test_exactly_the_largest_batch_inside_the_limit_is_there() -> None:
 @pytest.mark.parametrize("name", scenarios.names())
 def test_no_candidate_beats_its_chip(name: str) -> None:
     for table in ask(scenarios.load(name)).tables:
-        assert len(table) > 100
+        assert len(table) > 100 or table.workload.only_measured
         for fraction in (table.prices.flop_fraction, table.prices.bandwidth_fraction):
             assert fraction.min() >= 0.0 and fraction.max() < 1.0
         # The same once more from the table alone: decode reads the weights once a step, at the peak at most.
