@@ -128,7 +128,9 @@ def read(path: str | Path, catalog: Catalog) -> Table:
     names = measured_names.Names(catalog)
     models = _translated(texts["model_path"], names.model)
     accelerators = _translated(texts["system"], names.accelerator)
-    degrees = settled(counts, disaggregated, np.array([bool(model and catalog.models[model].experts) for model in models]))
+    degrees = settled(
+        counts, disaggregated, np.array([bool(model and catalog.models[model].experts) for model in models])
+    )
     engines = _translated(texts["backend"], measured_names.engine)
     table = Table(
         np.array(lines), _column(texts["id"]), _column(models), _column(accelerators), _column(engines),
@@ -222,9 +224,7 @@ class _Reading:
                 found[row] = number
         return found
 
-    def one_of(
-        self, column: str, cells: list[str], allowed: Sequence[str], spelled: Callable[[str], str]
-    ) -> list[str]:
+    def one_of(self, column: str, cells: list[str], allowed: Sequence[str], spelled: Callable[[str], str]) -> list[str]:
         """Words of a closed list."""
         known = {cell: spelled(cell) for cell in dict.fromkeys(cells)}
         for row, cell in enumerate(cells):

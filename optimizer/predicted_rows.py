@@ -1,0 +1,189 @@
+"""What the physics predicts for each row of a measured table, as the table's own closed-loop client would see it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from physics import bands, closed_loop, pricing
+from scenarios.measured import LeftOut, Table
+
+Column = np.ndarray
+UNKNOWN_PRECISION = "bf16"
+"""What a row without a precision is priced at."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The rows of one model and what `physics.pricing` needs to price them.
+
+    Attributes:
+        model: a catalog entry.
+        rows: places in the table.
+        runs: the deployments, one per row; the batch is the client's concurrency.
+        requests: one request shape per row.
+    """
+
+    model: Any
+    rows: Column
+    runs: pricing.Runs
+    requests: Any
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions of a table, row by row; nan where the physics has no answer.
+
+    Attributes:
+        table: the rows that could be priced.
+        itl_s, ttft_s: as a closed-loop client would measure them [s].
+        itl_band, ttft_band: [n, 2] multipliers on the two.
+        overload: the KV of all requests in flight at their full length exceeds what the replica holds.
+        fitted: the row belongs to what the figures were fitted to.
+        left_out: why rows of the file are not among these.
+    """
+
+    table: Table
+    itl_s: Column
+    ttft_s: Column
+    itl_band: Column
+    ttft_band: Column
+    overload: Column
+    fitted: Column
+    left_out: tuple[LeftOut, ...]
+
+
+def predict(table: Table, catalog: Any) -> Predicted:
+    """Price every row of a measured table with the figures of the catalog."""
+    prepared, kept, left_out = prepare(table, catalog)
+    n = len(kept)
+    itl, ttft, overload = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=bool)
+    for batch in prepared:
+        itl[batch.rows], ttft[batch.rows] = seen_by_client(batch, batch.runs)
+        overload[batch.rows] = _overload(batch)
+    overload &= ~kept.disaggregated
+    itl_band, ttft_band, fitted = _bands(kept, catalog)
+    return Predicted(kept, itl, ttft, itl_band, ttft_band, overload, fitted, left_out)
+
+
+def prepare(table: Table, catalog: Any) -> tuple[list[Batch], Table, tuple[LeftOut, ...]]:
+    """The rows of each model, those rows of the table that can be priced, and why others cannot."""
+    chips, which, reasons = _chips(table, catalog)
+    usable = which >= 0
+    left_out = [*table.left_out]
+    for reason, rows in reasons.items():
+        left_out.append(LeftOut(reason, len(rows), int(table.line[rows[0]])))
+    kept, which = table.take(usable), which[usable]
+    return [_batch(catalog, kept, chips, which, name) for name in dict.fromkeys(kept.model)], kept, tuple(left_out)
+
+
+def seen_by_client(batch: Batch, runs: pricing.Runs) -> tuple[Column, Column]:
+    """ITL and TTFT [s] of a model's rows, run as `runs`."""
+    itl, ttft = np.zeros(len(runs)), np.zeros(len(runs))
+    for rows, shape in _by_shape(batch):
+        itl[rows], ttft[rows] = closed_loop.measured(batch.model, runs.take(rows), [shape])
+    return itl, ttft
+
+
+def _by_shape(batch: Batch) -> Iterator[tuple[Column, Any]]:
+    shapes, inverse = np.unique(np.column_stack(batch.requests), axis=0, return_inverse=True)
+    for k, (prompt, output) in enumerate(shapes):
+        yield (
+            np.flatnonzero(inverse.ravel() == k),
+            SimpleNamespace(prompt_tokens=prompt, output_tokens=output, cached_context_tokens=0),
+        )
+
+
+def _overload(batch: Batch) -> Column:
+    found = np.zeros(len(batch.rows), dtype=bool)
+    for rows, shape in _by_shape(batch):
+        prices = pricing.price(batch.model, batch.runs.take(rows), [shape])
+        found[rows] = batch.runs.batch[rows] * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
+    return found
+
+
+def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Column, dict[str, Column]]:
+    """Distinct devices at a precision, which of them each row ran on (-1: none), and rows without any, by reason."""
+    found: list[Mapping[str, float]] = []
+    which = np.full(len(table), -1)
+    reasons: dict[str, Column] = {}
+    keys = np.array([*map("\n".join, zip(table.accelerator, table.precision, table.engine, strict=True))])
+    for key in dict.fromkeys(keys):
+        name, precision, engine = key.split("\n")
+        rows = np.flatnonzero(keys == key)
+        accelerator = catalog.accelerators[name]
+        efficiency = efficiency_of(catalog, accelerator, engine)
+        chip = pricing.hardware(
+            accelerator, efficiency, precision or UNKNOWN_PRECISION, kv_precision(efficiency, precision)
+        )
+        if chip is None:
+            reasons[f"{name} has no native {precision or UNKNOWN_PRECISION}"] = rows
+            continue
+        which[rows] = len(found)
+        found.append(chip)
+    return found, which, reasons
+
+
+def efficiency_of(catalog: Any, accelerator: Any, engine: str) -> Any:
+    """The fitted figures of an accelerator under an engine."""
+    if len(inspect.signature(catalog.efficiency).parameters) > 1:
+        return catalog.efficiency(accelerator, engine)
+    return catalog.efficiency(accelerator)
+
+
+def kv_precision(efficiency: Any, precision: str) -> str:
+    """KV precision to read a table with, which does not say it: as the figures were fitted; 16 bit under 16-bit weights."""
+    width = getattr(efficiency, "kv_bytes_per_element", 1.0 if efficiency.generation == "blackwell" else 2.0)
+    return "bf16" if precision in ("", "bf16", "fp16", "fp32") or width > 1.5 else "fp8"
+
+
+def _batch(catalog: Any, table: Table, chips: list[Mapping[str, float]], which: Column, name: str) -> Batch:
+    rows = np.flatnonzero(table.model == name)
+    degrees = {
+        "pipeline_parallel": table.pipeline_parallel[rows],
+        "expert_parallel": table.expert_parallel[rows],
+        "attention_dp": table.attention_dp[rows],
+        "moe_tensor_parallel": table.moe_tensor_parallel[rows],
+    }
+    known = inspect.signature(pricing.gather).parameters
+    runs = pricing.gather(
+        chips, which[rows], table.tensor_parallel[rows], table.concurrency[rows],
+        **{key: value for key, value in degrees.items() if key in known},
+    )  # fmt: skip
+    return Batch(catalog.models[name], rows, runs, (table.prompt_tokens[rows], table.output_tokens[rows]))
+
+
+def _bands(table: Table, catalog: Any) -> tuple[Column, Column, Column]:
+    """Bands of ITL and TTFT, [n, 2] each, and whether the figures were fitted to the row."""
+    itl, ttft, fitted = np.ones((len(table), 2)), np.ones((len(table), 2)), np.zeros(len(table), dtype=bool)
+    names = group_names(table)
+    for name in dict.fromkeys(names):
+        rows = names == name
+        model, accelerator, engine, precision = name.split("/")
+        device = catalog.accelerators[accelerator]
+        efficiency = efficiency_of(catalog, device, engine)
+        written = "" if precision == "unknown" else precision
+        band = bands.band(
+            catalog.models[model], device, efficiency, written or UNKNOWN_PRECISION, kv_precision(efficiency, written)
+        )
+        itl[rows], ttft[rows] = band.itl, band.ttft
+        fitted[rows] = name in getattr(efficiency, "fitted_to", ())
+    return itl, ttft, fitted & ~table.disaggregated
+
+
+def group_names(table: Table) -> Column:
+    """ "model/accelerator/engine/precision" of each row: the group that figures are fitted to."""
+    parts = zip(
+        table.model, table.accelerator, table.engine, np.where(table.precision == "", "unknown", table.precision)
+    )
+    return np.array(["/".join(part) for part in parts])
+
+
+def with_figures(runs: pricing.Runs, figures: Mapping[str, Any]) -> pricing.Runs:
+    """The same runs with other fitted figures, by name of the column."""
+    return replace(runs, **figures)
