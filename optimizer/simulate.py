@@ -12,7 +12,7 @@ import numpy as np
 from optimizer.plan import Plan
 from optimizer.simulate_arrivals import Pattern, Stream, stream_of
 from optimizer.simulate_fleet import SimulatedFleet
-from optimizer.simulate_measures import Promises, Record, estimate, goodput_per_s, groups, verdicts
+from optimizer.simulate_measures import Promises, Record, estimate, goodput_per_s, groups, let_in, verdicts
 from optimizer.simulate_pool import FloatArray, Replica, Served, played
 from optimizer.simulate_types import Case, Simulation
 from optimizer.verify_losses import State
@@ -161,10 +161,15 @@ def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Option
         records.append(_record(fleet, pools, left, streams[number], served[number * len(pools) :], clock))
     admitted = {name: sum(rate for key, rate in routes.items() if key[0] == name) for name in fleet.scenario.workloads}
     judged = verdicts(fleet, records, admitted)
+    failures = fleet.scenario.failures
+    rule = None if state is None else failures.node if state.what == "node" else failures.region
+    for name, rate in admitted.items() if rule is not None else ():
+        judged.append(let_in(name, rate, _demanded(fleet, slot, name), rule.share if rule else 0.0))
     return Case(
         what="whole" if state is None else "region" if state.what == "region" else "node",
         where=state.where if state else "",
-        demanded_requests_per_s=_demanded(fleet, slot),
+        lost="" if state is None else _lost(state),
+        demanded_requests_per_s=sum(_demanded(fleet, slot, name) for name in admitted),
         admitted_requests_per_s=sum(admitted.values()),
         served_requests_per_s=estimate([float(record.served_per_s.sum()) for record in records]),
         goodput_requests_per_s=estimate([goodput_per_s(fleet, record) for record in records]),
@@ -176,13 +181,19 @@ def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Option
     )
 
 
-def _demanded(fleet: SimulatedFleet, slot: str) -> float:
+def _demanded(fleet: SimulatedFleet, slot: str, workload: str) -> float:
     return sum(
-        fleet.world.demand(name, shape, origin, slot)
-        for name in fleet.scenario.workloads
-        for shape in range(fleet.shapes(name))
+        fleet.world.demand(workload, shape, origin, slot)
+        for shape in range(fleet.shapes(workload))
         for origin in fleet.scenario.origins
     )
+
+
+def _lost(state: State) -> str:
+    """Replicas that are gone, in words."""
+    if state.region:
+        return "everything there"
+    return ", ".join(f"{count} x {key.way}" for key, count in state.gone if count)
 
 
 def _tasks(

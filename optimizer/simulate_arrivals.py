@@ -6,6 +6,7 @@ The whole stream of a workload is drawn first and then split, so that a burst hi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from optimizer.simulate_fleet import Routes, SimulatedFleet
 from optimizer.simulate_pool import FloatArray
 from optimizer.verify_types import PoolKey
 from physics.locality import ROUND_TRIP_P99_RATIO
+from scenarios.errors import Problem, ScenarioError
+from scenarios.traces import COLUMNS, read_trace
 
 _NORMAL_P99 = 2.3263478740408408
 
@@ -23,6 +26,19 @@ class Times:
 
     arrive_s: FloatArray
     requests_per_s: float
+
+
+def read_times(name: str) -> Times:
+    """Times of arrival of a CSV trace; ScenarioError where it has none."""
+    trace = read_trace(Path(name), name)
+    if len(trace.times_s) < 2:
+        hint = f"it is found under the name {', '.join(COLUMNS['time'][:4])} and the like"
+        raise ScenarioError(Problem(name, 1, "time", "there is no such column in the first line", hint))
+    when = np.sort(np.array(trace.times_s))
+    span = float(when[-1] - when[0])
+    if span <= 0.0:
+        raise ScenarioError(Problem(name, None, "time", "all requests come at one moment", "give times that differ"))
+    return Times(when - when[0], len(when) / (span * len(when) / (len(when) - 1)))
 
 
 @dataclass(frozen=True)

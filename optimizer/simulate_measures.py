@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.simulate_fleet import Routes, SimulatedFleet
 from optimizer.simulate_pool import FloatArray
-from optimizer.simulate_types import Estimate, Group, Times, Verdict
+from optimizer.simulate_types import LET_IN, WAITING, Estimate, Group, Times, Verdict
 from optimizer.verify_types import PoolKey
 from physics.locality import user_round_trip_s
 
@@ -205,16 +205,31 @@ def verdicts(fleet: SimulatedFleet, records: Sequence[Record], admitted: dict[st
             value = estimate([_percentile(record.ttft_s[mask], q) for record, mask in pairs])
             found.append(_most(name, f"TTFT P{q:g}", value, limit, "s"))
         if workload.itl is not None:
-            q, limit = workload.itl.percentile, workload.itl.limit_s
+            asked, limit = workload.itl.percentile, workload.itl.limit_s
             tokens = [record.itl_s[mask] for record, mask in pairs]
             tokens = [each[~np.isnan(each)] for each in tokens]
             if all(each.size for each in tokens):
-                mean = q == "mean"
-                values = [float(each.mean()) if mean else _percentile(each, float(q)) for each in tokens]
-                found.append(_most(name, "ITL mean" if mean else f"ITL P{float(q):g}", estimate(values), limit, "s"))
+                mean = asked == "mean"
+                values = [float(each.mean()) if mean else _percentile(each, float(asked)) for each in tokens]
+                found.append(_most(name, "ITL mean" if mean else f"ITL P{asked}", estimate(values), limit, "s"))
         growth = estimate([float(record.growth_per_s[w]) for record in records])
-        found.append(_most(name, "growth of those who wait", growth, STEADY * admitted[name], "requests/s per s"))
+        found.append(_most(name, WAITING, growth, STEADY * admitted[name], "requests/s per s"))
     return found
+
+
+def let_in(workload: str, admitted_per_s: float, demanded_per_s: float, required: float) -> Verdict:
+    """Whether the share that a rule asks for is let in after a loss; routing of the independent check to 1e-5."""
+    share = admitted_per_s / demanded_per_s if demanded_per_s > 0 else 1.0
+    holds = share >= required * (1 - 1e-5)
+    return Verdict(
+        workload=workload,
+        what=LET_IN,
+        value=Estimate(value=share),
+        sense=">=",
+        limit=required,
+        unit="share of demand",
+        holds=holds,
+    )
 
 
 def _percentile(values: FloatArray, percentile: float) -> float:

@@ -7,6 +7,10 @@ from typing import Literal
 from optimizer.plan import Part
 
 SIMULATION_VERSION = "1.0"
+WAITING = "growth of those who wait"
+"""Verdict on the load: the number of requests that wait for a slot does not grow."""
+LET_IN = "share let in"
+"""Verdict on a loss: what is routed anew inside the limits is the share asked for."""
 
 
 class Estimate(Part):
@@ -69,6 +73,8 @@ class Case(Part):
 
     what: Literal["whole", "node", "region"]
     where: str
+    lost: str = ""
+    """Replicas that are gone, in words."""
     demanded_requests_per_s: float
     admitted_requests_per_s: float
     """What the routing lets in; after a loss the rest is turned away."""

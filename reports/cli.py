@@ -14,6 +14,7 @@ import typer
 from reports import options
 from reports.cheapest import cheapest
 from reports.problems import INTERRUPTED, failed
+from reports.simulate import simulate
 
 app = typer.Typer(
     add_completion=False,
@@ -113,6 +114,9 @@ def verify(
     from reports.run import check
 
     raise typer.Exit(check(_load(scenario), plan, as_json, confidence))
+
+
+app.command()(simulate)
 
 
 @app.command()

@@ -1,0 +1,202 @@
+"""The command `argosy simulate`: its flags, and what they mean."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reports import options
+from reports.problems import wrong_flag
+
+if TYPE_CHECKING:
+    from optimizer.plan import Plan
+    from optimizer.simulate import Options
+    from scenarios import Scenario
+
+_MOST_REQUESTS, _MOST_SEEDS, _MOST_JOBS = 10**9, 1000, 256
+
+
+def simulate(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="A plan written by --output or --json, or a scenario to solve first.")
+    ],
+    scenario: Annotated[
+        str, typer.Option(metavar="FILE", help="The scenario that the plan answers; shipped ones are found by name.")
+    ] = "",
+    requests: Annotated[
+        str, typer.Option(metavar="N", help="Requests to measure, for each seed and loss: 1e6.")
+    ] = "1e5",
+    seeds: Annotated[int, typer.Option(metavar="N", help="Runs, each with a seed of its own.")] = 3,
+    seed: Annotated[int, typer.Option(metavar="N", help="The first seed.")] = 1,
+    lose: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="Also after losing: nodes, regions, or one of them by name; repeat."),
+    ] = None,
+    burstiness: Annotated[
+        float, typer.Option(metavar="CV", help="Deviation of the gaps over their mean: 1 is Poisson, 0 even.")
+    ] = 1.0,
+    trace: Annotated[
+        str, typer.Option(metavar="FILE", help="CSV of arrival times, and of tokens, to come instead of Poisson.")
+    ] = "",
+    slot: Annotated[str, typer.Option(metavar="NAME", help="Time slot; the busiest if left out.")] = "",
+    warm_up: Annotated[
+        str, typer.Option(metavar="TIME", help="Played before measuring; ten residences if left out.")
+    ] = "",
+    dispatch: Annotated[
+        str, typer.Option(metavar="WORD", help="Which replica: least_loaded, fewest, in_turn or random.")
+    ] = "least_loaded",
+    jobs: Annotated[int, typer.Option(metavar="N", help="Processes.")] = 1,
+    as_json: options.Json = False,
+    markdown: options.Markdown = False,
+    output: Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write the figures as JSON here.")] = "",
+    quiet: options.Quiet = False,
+) -> None:
+    """Play a plan request by request and lay the latencies beside what was promised, whole and after losses."""
+    flags = Flags(requests, seeds, seed, tuple(options.split(lose)), burstiness, trace, slot, warm_up, dispatch, jobs)
+    if as_json and markdown:
+        raise wrong_flag("--markdown", "cannot go with --json", "choose one")
+    raise typer.Exit(_answer(plan, scenario, flags, as_json, markdown, output, quiet))
+
+
+@dataclass(frozen=True)
+class Flags:
+    """How to play, as written."""
+
+    requests: str = "1e5"
+    seeds: int = 3
+    seed: int = 1
+    lose: tuple[str, ...] = ()
+    burstiness: float = 1.0
+    trace: str = ""
+    slot: str = ""
+    warm_up: str = ""
+    dispatch: str = "least_loaded"
+    jobs: int = 1
+
+    def options(self) -> Options:
+        """The same as numbers; a flag that cannot be used is named."""
+        from optimizer.simulate import Options
+        from optimizer.simulate_arrivals import Pattern, read_times
+        from optimizer.simulate_engine import DISPATCH
+        from reports.run import amount
+
+        if not 1 <= self.seeds <= _MOST_SEEDS:
+            raise wrong_flag("--seeds", f"{self.seeds} is not a number of runs", f"1 to {_MOST_SEEDS:,}")
+        if not 0 <= self.seed < 2**31:
+            raise wrong_flag("--seed", f"{self.seed} is not a seed", "0 to 2147483647")
+        if not 1 <= self.jobs <= _MOST_JOBS:
+            raise wrong_flag("--jobs", f"{self.jobs} is not a number of processes", f"1 to {_MOST_JOBS}")
+        if not 0.0 <= self.burstiness <= 100.0:
+            raise wrong_flag("--burstiness", f"{self.burstiness:g} is no coefficient of variation", "0 to 100")
+        if self.trace and self.burstiness != 1.0:
+            raise wrong_flag("--burstiness", "cannot go with --trace", "choose one")
+        if self.dispatch not in DISPATCH:
+            raise wrong_flag("--dispatch", f"{self.dispatch} is unknown", f"one of {', '.join(DISPATCH)}")
+        return Options(
+            requests=_count(self.requests),
+            seeds=tuple(range(self.seed, self.seed + self.seeds)),
+            pattern=Pattern(self.burstiness, read_times(self.trace) if self.trace else None),
+            slot=self.slot,
+            lose=self.lose,
+            warm_up_s=amount("--warm-up", self.warm_up, "time"),
+            dispatch=self.dispatch,
+            jobs=self.jobs,
+        )
+
+
+def _count(text: str) -> int:
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        value = 0.0
+    if not 100 <= value <= _MOST_REQUESTS or value != int(value):
+        raise wrong_flag("--requests", f'"{text}" is not a number of requests', f"100 to {_MOST_REQUESTS:,}: 1e6")
+    return int(value)
+
+
+def _answer(
+    name: str, scenario_name: str, flags: Flags, as_json: bool, markdown: bool, output: str, quiet: bool
+) -> int:
+    """Play, print, write; 0 even where a promise is missed: the verdict says so, and `holds` in JSON."""
+    from reports.run import _writable, put
+    from reports.simulation import simulation
+
+    _writable("--output", output)
+    asked = flags.options()
+    plan, scenario = _question(name, scenario_name, quiet)
+    from optimizer.simulate import simulate as play
+
+    try:
+        found = play(scenario, plan, asked, None if quiet else lambda text: print(text, file=sys.stderr))
+    except ValueError as error:
+        flag = "--slot" if "slot" in str(error) else "--lose" if asked.lose else "PLAN"
+        raise wrong_flag(flag, str(error), _hint(plan, flag)) from None
+    if output:
+        try:
+            with open(output, "w", encoding="utf-8") as file:
+                file.write(found.model_dump_json(indent=2) + "\n")
+        except OSError as error:
+            raise wrong_flag("--output", f"{output} cannot be written: {error.strerror or error}") from None
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        put(simulation(found), markdown)
+    return 0
+
+
+def _hint(plan: Plan, flag: str) -> str:
+    if flag != "--lose":
+        return ""
+    names = [node.node for node in plan.placement]
+    return "nodes, regions, a region, or a node: " + ", ".join(names[:4]) + (" ..." if len(names) > 4 else "")
+
+
+def _question(name: str, scenario_name: str, quiet: bool) -> tuple[Plan, Scenario]:
+    """The plan and the scenario that it answers; a scenario instead of a plan is solved first."""
+    import scenarios
+    from reports.run import Asked, _solved, confident, read_plan
+
+    if not name.lower().endswith(".json"):
+        if scenario_name:
+            raise wrong_flag("--scenario", f"{name} is a scenario already", "give it with a PLAN.json only")
+        scenario = scenarios.load(name)
+        plan = _solved(scenario, Asked(binding=False, quiet=quiet), None, None)
+    else:
+        plan = read_plan(name)
+        scenario = _scenario_of(plan, scenario_name)
+        if plan.confidence is not None and plan.confidence != scenario.planning.confidence:
+            scenario = confident(scenario, f"{plan.confidence!r}")
+    if plan.fleet is None:
+        raise wrong_flag("PLAN", f"{name} holds no fleet (its status is {plan.status})", "there is nothing to play")
+    from optimizer.verify import verify
+
+    checked = verify(scenario, plan)
+    if not checked.passed:
+        hint = "`argosy verify SCENARIO PLAN.json` tells all; is it the right --scenario?"
+        raise wrong_flag("PLAN", f"{name} does not hold for this scenario: {checked.failures[0]}", hint)
+    return plan, scenario
+
+
+def _scenario_of(plan: Plan, name: str) -> Scenario:
+    import scenarios
+    from reports.run import confident
+
+    if name:
+        given = scenarios.load(name)
+        if given.digest != plan.lock.scenario_sha256:
+            print("note: the plan was made for another version of this scenario", file=sys.stderr)
+        return given
+    if plan.scenario in scenarios.names():
+        found = scenarios.load(plan.scenario)
+        sure = found if plan.confidence is None else confident(found, f"{plan.confidence!r}")
+        if plan.lock.scenario_sha256 in (found.digest, sure.digest):
+            return found
+    hint = "give the one that was solved: --scenario FILE"
+    raise wrong_flag(
+        "--scenario",
+        f"the plan answers a scenario named {plan.scenario}, which is no shipped one, or another version of it",
+        hint,
+    )
