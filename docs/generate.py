@@ -15,6 +15,8 @@ from pathlib import Path
 import optimizer
 import scenarios
 from optimizer.plan import Plan
+from reports.names import Places
+from reports.words import listed
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -68,12 +70,12 @@ def row(name: str) -> str:
     """One shipped scenario: what it asks, and what comes out."""
     scenario = scenarios.load(name)
     plan = optimizer.solve(scenario, binding=False)
-    return f"| `{name}` | {scenario.title} | {_answer(plan)} |"
+    return f"| `{name}` | {scenario.title} | {_answer(plan, Places(scenario))} |"
 
 
-def _answer(plan: Plan) -> str:
+def _answer(plan: Plan, places: Places) -> str:
     if plan.fleet is None:
-        return f"impossible: {', '.join(member.limit for member in plan.conflict)} | | "
+        return f"impossible: {listed(places.limit(member.limit) for member in plan.conflict)} | | "
     devices: dict[str, int] = {}
     for node in plan.nodes:
         devices[node.accelerator] = devices.get(node.accelerator, 0) + node.nodes * node.devices_per_node

@@ -126,7 +126,16 @@ def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, c
         for name in reversed(order)
         if name.split()[0] not in NOT_OFFERED_AS_REPAIR
     ]
-    return Reasons(members, repairs)
+    return Reasons(members, repairs + _idle(scenario, model))
+
+
+def _idle(scenario: Scenario, model: _Model) -> list[Repair]:
+    """Latency limits that rule out no candidate have no column: moving one changes nothing, and that is said too."""
+    return [
+        _said(limit, None, f"no change of the {limit.name} limit alone helps: it rules nothing out")
+        for limit in latency_limits(scenario)
+        if limit.name not in model.limits
+    ]
 
 
 def _supply(model: _Model) -> ConflictMember:

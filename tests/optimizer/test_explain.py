@@ -199,8 +199,7 @@ def _slightly_less(limit: Elastic, by: float) -> float:
 def test_where_no_change_of_a_limit_alone_helps_even_a_large_one_does_not(kind: str) -> None:
     scenario, plan = impossible(kind)
     limits, told = limits_of(scenario), {repair.limit: repair for repair in plan.repairs}
-    rules_out_nothing = {"itl chat"} if kind != "itl" else set()
-    assert set(told) >= {*limits} - rules_out_nothing
+    assert set(told) >= {*limits}
     for name, repair in told.items():
         if repair.to is None:
             assert "alone helps" in repair.says
