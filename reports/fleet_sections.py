@@ -61,6 +61,8 @@ def _nodes(plan: Plan, places: Places) -> Table | None:
 
 def _runs(plan: Plan) -> Table | None:
     many = len({line.workload for line in plan.fleet or []}) > 1
+    mixed = any(len(entry.requests_per_s) > 1 for line in plan.lines for entry in line.by_slot)
+    told = any(line.basis != "modelled" for line in plan.lines)
     rows = []
     for line in sorted(plan.fleet or [], key=lambda line: (line.region, line.workload, -line.requests_per_s)):
         parallel = f"TP {line.tensor_parallel}"
@@ -77,11 +79,15 @@ def _runs(plan: Plan) -> Table | None:
                 f"{line.replicas:,}",
                 rate(line.requests_per_s),
                 rate(line.capacity_requests_per_s),
+                *([line.basis] if told else []),
             )
         )
     titles = ("region", *(("workload",) if many else ()), "on", "weights / KV", "parallel")
-    headings = columns(*titles, ">batch", ">replicas", ">load", ">can serve?")
-    return Table(headings, tuple(rows), None, "How each replica runs the model") if rows else None
+    can_serve = ">at the mix?" if mixed else ">can serve?"
+    headings = columns(*titles, ">batch", ">replicas", ">load", can_serve, *(["rates are"] if told else []))
+    caption = "How each replica runs the model"
+    caption += "; at the mix: what it could serve of all kinds in their shares" if mixed else ""
+    return Table(headings, tuple(rows), None, caption) if rows else None
 
 
 def _flows(plan: Plan, places: Places) -> Table | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from optimizer.plan import Plan
-from reports import fleet_sections, limit_sections, service_sections, sure_sections, trust_sections
+from reports import fleet_sections, limit_sections, routing_sections, service_sections, sure_sections, trust_sections
 from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
@@ -40,6 +40,7 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -
 def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[Any]:
     return [
         fleet_sections.fleet(plan, places),
+        routing_sections.routing(plan, scenario),
         fleet_sections.money(plan),
         fleet_sections.carbon(plan, scenario),
         service_sections.service(plan),
