@@ -124,12 +124,14 @@ def solve(
         )
     plan = checked(scenario, _plan(head, program, found).model_copy(update={"cross_check": verdict}))
     clock.lap("verify")
-    if binding and found.why != "interrupt":
+    go_on = found.why != "interrupt"
+    if go_on and insurance and plan.confidence is not None:
+        plan = insured(scenario, plan, options, progress, check)
+        go_on = plan.insurance is not None  # Ctrl-C there ends all re-solves
+    if go_on and binding:
         solved = Solved(program, live, raw)
         priced = bindings(scenario, plan, solved, CURVE if curves else RELAXATION, progress)
         plan = plan.model_copy(update={"binding": priced})
-    if insurance and found.why != "interrupt":
-        plan = insured(scenario, plan, options, progress, check)
     clock.lap("explain")
     return plan.model_copy(update={"sizes": sizes(clock.laps)})
 

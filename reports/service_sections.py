@@ -28,16 +28,21 @@ def service(plan: Plan) -> Section | None:
         limit = f"{percentile(limited.percentile)} {bound(limited, values[-1])}" if limited else "none"
         body.append((spoken(name), plain(where), *(written.get(one, "") for one in order), limit))
     headings = columns("time", "where_", *(f">{one}" for one in order), "limit")
-    return section("service", "Service level: latency at P50 and P99", [Table(headings, tuple(body)), *_meaning(rows)])
+    parts = [Table(headings, tuple(body)), *_meaning(rows, plan.confidence)]
+    return section("service", "Service level: latency at P50 and P99", parts)
 
 
-def _meaning(rows: Iterable[tuple[str, str]]) -> list[Bullets]:
+def _meaning(rows: Iterable[tuple[str, str]], confidence: float | None = None) -> list[Bullets]:
     names = {name.lower() for name, _ in rows}
     says = []
     if any("ttft" in name for name in names):
         says.append("TTFT: time to the first token, the network's round trip and waiting included.")
     if any("itl" in name for name in names):
         says.append("ITL: time between tokens of one answer.")
+    if says and confidence is not None:
+        says.append(
+            f"All of it at the slow ends of the predictions that hold in {percent(confidence, 3)} of the cases."
+        )
     return [Bullets(tuple(says))] if says else []
 
 

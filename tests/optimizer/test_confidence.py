@@ -184,3 +184,9 @@ def test_where_nothing_fits_anyway_the_confidence_is_not_to_blame() -> None:
 def test_a_confidence_that_cannot_be_planned_with_is_refused(written: object) -> None:
     with pytest.raises(ScenarioError, match=r"planning\.confidence"):
         at(small_scenario(), written)  # type: ignore[arg-type]
+
+
+def test_an_interrupt_of_the_second_solve_ends_the_re_solves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(solve.__globals__, "insured", lambda scenario, plan, *rest: plan)
+    plan = solve(at(small_scenario(), 0.9))
+    assert plan.verified and plan.insurance is None and plan.binding == []

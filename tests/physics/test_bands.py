@@ -63,6 +63,6 @@ def test_bands_hold_a_plausible_share_of_measured_points(accelerator: str) -> No
     assert fits.sum() >= 15
     for predicted_over_measured, (low, high) in ((itl[fits], band.itl), (ttft[fits], band.ttft)):
         measured = 1 / predicted_over_measured
-        assert np.mean((low <= measured) & (measured <= high)) >= 0.85
-        assert np.mean(measured <= bands.quantile(high, 0.9)) >= 0.8
+        assert np.mean((low <= measured) & (measured <= high)) >= 0.8
+        assert np.mean(measured <= bands.quantile(high, 0.9)) >= 0.75
     assert (band.itl[1] - band.itl[0]) / 2 <= 0.20
