@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from types import SimpleNamespace
 from typing import Any
 
@@ -26,13 +26,25 @@ class Batch:
         model: a catalog entry.
         rows: places in the table.
         runs: the deployments, one per row; the batch is the client's concurrency.
-        requests: one request shape per row.
+        prompt_tokens, output_tokens: of each row's request (count).
+        engine, version: of each row; they tell the client's habits.
+        speculative, disaggregated: of each row.
     """
 
     model: Any
     rows: Column
     runs: pricing.Runs
-    requests: Any
+    prompt_tokens: Column
+    output_tokens: Column
+    engine: Column
+    version: Column
+    speculative: Column
+    disaggregated: Column
+
+    def take(self, which: Any) -> Batch:
+        """Some of the rows, or some of them many times."""
+        columns = (getattr(self, column.name)[which] for column in fields(self)[3:])
+        return Batch(self.model, self.rows[which], self.runs.take(which), *columns)
 
 
 @dataclass(frozen=True)
@@ -62,13 +74,13 @@ def predict(table: Table, catalog: Any) -> Predicted:
     """Price every row of a measured table with the figures of the catalog."""
     prepared, kept, left_out = prepare(table, catalog)
     n = len(kept)
-    itl, ttft, overload = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=bool)
+    itl, ttft, over = np.full(n, np.nan), np.full(n, np.nan), np.zeros(n, dtype=bool)
     for batch in prepared:
         itl[batch.rows], ttft[batch.rows] = seen_by_client(batch, batch.runs)
-        overload[batch.rows] = _overload(batch)
-    overload &= ~kept.disaggregated
+        over[batch.rows] = overload(batch, batch.runs)
+    over &= ~kept.disaggregated
     itl_band, ttft_band, fitted = _bands(kept, catalog)
-    return Predicted(kept, itl, ttft, itl_band, ttft_band, overload, fitted, left_out)
+    return Predicted(kept, itl, ttft, itl_band, ttft_band, over, fitted, left_out)
 
 
 def prepare(table: Table, catalog: Any) -> tuple[list[Batch], Table, tuple[LeftOut, ...]]:
@@ -82,8 +94,19 @@ def prepare(table: Table, catalog: Any) -> tuple[list[Batch], Table, tuple[LeftO
     return [_batch(catalog, kept, chips, which, name) for name in dict.fromkeys(kept.model)], kept, tuple(left_out)
 
 
+def shapes_of(batch: Batch) -> Any:
+    """Each row's own request, as `physics.pricing` takes it."""
+    if hasattr(closed_loop, "client_columns"):
+        return pricing.each_row(batch.prompt_tokens, batch.output_tokens)
+    return [SimpleNamespace(prompt_tokens=512, output_tokens=256, cached_context_tokens=0)]
+
+
 def seen_by_client(batch: Batch, runs: pricing.Runs) -> tuple[Column, Column]:
     """ITL and TTFT [s] of a model's rows, run as `runs`."""
+    if hasattr(closed_loop, "client_columns"):
+        shapes = pricing.each_row(batch.prompt_tokens, batch.output_tokens)
+        client = closed_loop.client_columns(batch.engine, batch.version)
+        return closed_loop.measured(batch.model, runs, shapes, client, batch.speculative, batch.disaggregated)
     itl, ttft = np.zeros(len(runs)), np.zeros(len(runs))
     for rows, shape in _by_shape(batch):
         itl[rows], ttft[rows] = closed_loop.measured(batch.model, runs.take(rows), [shape])
@@ -91,7 +114,8 @@ def seen_by_client(batch: Batch, runs: pricing.Runs) -> tuple[Column, Column]:
 
 
 def _by_shape(batch: Batch) -> Iterator[tuple[Column, Any]]:
-    shapes, inverse = np.unique(np.column_stack(batch.requests), axis=0, return_inverse=True)
+    pairs = np.column_stack((batch.prompt_tokens, batch.output_tokens))
+    shapes, inverse = np.unique(pairs, axis=0, return_inverse=True)
     for k, (prompt, output) in enumerate(shapes):
         yield (
             np.flatnonzero(inverse.ravel() == k),
@@ -99,11 +123,15 @@ def _by_shape(batch: Batch) -> Iterator[tuple[Column, Any]]:
         )
 
 
-def _overload(batch: Batch) -> Column:
-    found = np.zeros(len(batch.rows), dtype=bool)
+def overload(batch: Batch, runs: pricing.Runs) -> Column:
+    """Whether the KV of all requests in flight, at their full length, exceeds what the replica holds."""
+    if hasattr(closed_loop, "client_columns"):
+        prices = pricing.price(batch.model, runs, pricing.each_row(batch.prompt_tokens, batch.output_tokens))
+        return runs.batch * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
+    found = np.zeros(len(runs), dtype=bool)
     for rows, shape in _by_shape(batch):
-        prices = pricing.price(batch.model, batch.runs.take(rows), [shape])
-        found[rows] = batch.runs.batch[rows] * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
+        prices = pricing.price(batch.model, runs.take(rows), [shape])
+        found[rows] = runs.batch[rows] * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
     return found
 
 
@@ -118,8 +146,9 @@ def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Colum
         rows = np.flatnonzero(keys == key)
         accelerator = catalog.accelerators[name]
         efficiency = efficiency_of(catalog, accelerator, engine)
+        extra = {"weight_only": True} if "weight_only" in inspect.signature(pricing.hardware).parameters else {}
         chip = pricing.hardware(
-            accelerator, efficiency, precision or UNKNOWN_PRECISION, kv_precision(efficiency, precision)
+            accelerator, efficiency, precision or UNKNOWN_PRECISION, kv_precision(efficiency, precision), **extra
         )
         if chip is None:
             reasons[f"{name} has no native {precision or UNKNOWN_PRECISION}"] = rows
@@ -137,7 +166,7 @@ def efficiency_of(catalog: Any, accelerator: Any, engine: str) -> Any:
 
 
 def kv_precision(efficiency: Any, precision: str) -> str:
-    """KV precision to read a table with, which does not say it: as the figures were fitted; 16 bit under 16-bit weights."""
+    """KV precision to read a table with, which does not say it: as fitted; 16 bit under 16-bit weights."""
     width = getattr(efficiency, "kv_bytes_per_element", 1.0 if efficiency.generation == "blackwell" else 2.0)
     return "bf16" if precision in ("", "bf16", "fp16", "fp32") or width > 1.5 else "fp8"
 
@@ -155,7 +184,8 @@ def _batch(catalog: Any, table: Table, chips: list[Mapping[str, float]], which: 
         chips, which[rows], table.tensor_parallel[rows], table.concurrency[rows],
         **{key: value for key, value in degrees.items() if key in known},
     )  # fmt: skip
-    return Batch(catalog.models[name], rows, runs, (table.prompt_tokens[rows], table.output_tokens[rows]))
+    columns = ("prompt_tokens", "output_tokens", "engine", "version", "speculative", "disaggregated")
+    return Batch(catalog.models[name], rows, runs, *(getattr(table, column)[rows] for column in columns))
 
 
 def _bands(table: Table, catalog: Any) -> tuple[Column, Column, Column]:
@@ -178,12 +208,6 @@ def _bands(table: Table, catalog: Any) -> tuple[Column, Column, Column]:
 
 def group_names(table: Table) -> Column:
     """ "model/accelerator/engine/precision" of each row: the group that figures are fitted to."""
-    parts = zip(
-        table.model, table.accelerator, table.engine, np.where(table.precision == "", "unknown", table.precision)
-    )
+    precisions = np.where(table.precision == "", "unknown", table.precision)
+    parts = zip(table.model, table.accelerator, table.engine, precisions, strict=True)
     return np.array(["/".join(part) for part in parts])
-
-
-def with_figures(runs: pricing.Runs, figures: Mapping[str, Any]) -> pricing.Runs:
-    """The same runs with other fitted figures, by name of the column."""
-    return replace(runs, **figures)

@@ -1,0 +1,325 @@
+"""Fits the physical figures of each generation and engine to a measured table, with how sure each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from optimizer import calibrate_fit as fit
+from optimizer.predicted_rows import Batch, efficiency_of, group_names, overload, predict, prepare, seen_by_client
+from physics import pricing
+from scenarios.measured import LeftOut, Table
+
+Column = np.ndarray
+STUCK_S = 5.0
+"""A first-token time beyond this is a wait for memory, whatever the KV arithmetic says."""
+OUTLIER = 0.25
+"""Rows measured together whose median error stays beyond this are no full batch of that model: not fitted."""
+LEAST_ROWS = 5
+"""A generation under an engine with fewer usable rows is not calibrated."""
+_DENSE_WEIGHT = 1.4
+_KV_WIDTHS = (2.0, 1.0)
+_BAND = (0.05, 0.95)
+
+Key = tuple[str, str]
+"""(generation, engine)."""
+
+
+class Bands(NamedTuple):
+    """Measured over predicted, 5 % to 95 %, of rows left out with their whole model."""
+
+    itl: tuple[float, float]
+    ttft: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """The figures of one generation under one engine.
+
+    Attributes:
+        figures: the seven, by name [1 or s].
+        errors: standard error of the logarithm of each, from rows grouped by deployment.
+        kv_bytes_per_element: width of the KV cache that the rows of 8 bits and fewer fit best [byte].
+        kv_gain: share by which the fit is worse at the other width.
+        rows: fitted (count).
+        fitted_to: groups of rows, "model/accelerator/engine/precision".
+        itl_mape, ttft_mape: mean absolute error on those rows (fraction).
+        dense, moe: bands; None where no such row was fitted.
+    """
+
+    figures: Mapping[str, float]
+    errors: Mapping[str, float]
+    kv_bytes_per_element: float
+    kv_gain: float
+    rows: int
+    fitted_to: tuple[str, ...]
+    itl_mape: float
+    ttft_mape: float
+    dense: Bands | None
+    moe: Bands | None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What `argosy calibrate` found.
+
+    Attributes:
+        table: the rows it was given.
+        found: by (generation, engine).
+        left_out: rows that were not fitted, and why.
+    """
+
+    table: Table
+    found: Mapping[Key, Calibrated]
+    left_out: tuple[LeftOut, ...]
+
+
+def calibrate(table: Table, catalog: Any, start: Column | None = None) -> Calibration:
+    """Fit the figures of every generation and engine that the table has enough rows of."""
+    work = _Work(table, catalog)
+    usable, reasons = work.usable()
+    widths, gains, usable = work.widths(usable)
+    problem = work.problem(usable, widths)
+    best = fit.solve(problem)
+    wrong = work.outliers(usable, widths, best.x)
+    for name in dict.fromkeys(work.clusters[wrong]):
+        reasons[f"not explained by a full batch (median error above {OUTLIER:.0%}): {name}"] = np.flatnonzero(
+            wrong & (work.clusters == name)
+        )
+    if wrong.any():
+        usable = usable & ~wrong
+        problem = work.problem(usable, widths)
+        best = fit.solve(problem, best.x)
+    return work.concluded(problem, best, usable, widths, gains, reasons)
+
+
+class _Work:
+    """A table prepared once for all the fits of a calibration."""
+
+    def __init__(self, table: Table, catalog: Any) -> None:
+        self.catalog = catalog
+        self.batches, self.table, self.left_out = prepare(table, catalog)
+        generations = [catalog.accelerators[name].generation for name in self.table.accelerator]
+        keys = list(zip(generations, self.table.engine.tolist(), strict=True))
+        self.keys: list[Key] = sorted(set(keys))
+        self.group = np.array([self.keys.index(key) for key in keys])
+        self.names = group_names(self.table)
+        versions = np.where(self.table.version == "", "unknown version", self.table.version)
+        self.clusters = np.char.add(np.char.add(self.names, " "), versions)
+        self.moe = np.array([bool(catalog.models[name].experts) for name in self.table.model])
+        self.sixteen = np.isin(self.table.precision, ("", "bf16", "fp16", "fp32"))
+        self.narrow = np.ones(len(self.keys))
+
+    def usable(self) -> tuple[Column, dict[str, Column]]:
+        """Rows to fit, and the places of the others by reason."""
+        table = self.table
+        reasons = {
+            "disaggregated serving": table.disaggregated,
+            "tokens drafted several at a time": table.speculative & ~table.disaggregated,
+            "no time between tokens": ~np.isfinite(table.itl_s) & ~table.disaggregated & ~table.speculative,
+        }
+        left = np.logical_or.reduce(list(reasons.values()))
+        stuck = (table.ttft_s > STUCK_S) & ~left
+        reasons[f"overload: the first token took more than {STUCK_S:g} s"] = stuck
+        usable = ~left & ~stuck
+        for group, (generation, engine) in enumerate(self.keys):
+            rows = usable & (self.group == group)
+            if rows.any() and rows.sum() < LEAST_ROWS:
+                reasons[f"fewer than {LEAST_ROWS} rows of {generation} under {engine or 'an unknown engine'}"] = rows
+                usable = usable & ~rows
+        return usable, {reason: np.flatnonzero(rows) for reason, rows in reasons.items() if rows.any()}
+
+    def kv(self, widths: Column) -> Column:
+        """Width of each row's KV cache [byte]: that of its group, 16 bit under 16-bit weights."""
+        return np.where(self.sixteen, 2.0, widths[self.group])
+
+    def widths(self, usable: Column) -> tuple[Column, Column, Column]:
+        """KV width of each group, how much worse the other is, and the rows that fit into memory at that width."""
+        groups = len(self.keys)
+        costs, over = [], []
+        for width in _KV_WIDTHS:
+            kv = self.kv(np.full(groups, width))
+            over.append(self._overload(kv))
+        both = usable & ~over[0]
+        for width in _KV_WIDTHS:
+            all_same = np.full(groups, width)
+            problem = self.problem(both, all_same)
+            best = fit.solve(problem, most_steps=15)
+            costs.append(self._cost(problem, best))
+        choice = np.argmin(costs, axis=0)
+        cheap, dear = np.min(costs, axis=0), np.max(costs, axis=0)
+        gains = np.where(cheap > 0, dear / np.maximum(cheap, 1e-12) - 1.0, 0.0)
+        widths = np.array(_KV_WIDTHS)[choice]
+        return widths, gains, usable & ~self._overload(self.kv(widths))
+
+    def _cost(self, problem: fit.Problem, best: Any) -> Column:
+        """Robust cost of each group's own rows."""
+        residuals, at, found = problem.residuals(best.x), 0, np.zeros(len(self.keys))
+        for rows in problem.rows:
+            for _ in range(2):
+                part = residuals[at : at + len(rows.group)]
+                cost = fit.SOFT**2 * (np.sqrt(1.0 + (part / fit.SOFT) ** 2) - 1.0)
+                found += np.bincount(rows.group, weights=cost, minlength=len(self.keys))
+                at += len(rows.group)
+        return found
+
+    def _overload(self, kv: Column) -> Column:
+        found = np.zeros(len(self.table), dtype=bool)
+        for batch in self.batches:
+            found[batch.rows] = overload(batch, replace(batch.runs, kv_bytes_per_element=kv[batch.rows]))
+        return found & ~self.table.disaggregated
+
+    def problem(self, usable: Column, widths: Column) -> fit.Problem:
+        """The least-squares problem of some rows at some widths of the KV cache."""
+        weight, kv = self._weights(usable), self.kv(widths)
+        made = []
+        for batch in self.batches:
+            some = np.flatnonzero(usable[batch.rows])
+            if not some.size:
+                continue
+            part = batch.take(some)
+            part = replace(part, runs=replace(part.runs, kv_bytes_per_element=kv[part.rows]))
+            known = np.isfinite(self.table.ttft_s[part.rows]) & (self.table.ttft_s[part.rows] > 0)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                logs = np.log(self.table.itl_s[part.rows]), np.log(self.table.ttft_s[part.rows])
+            made.append(
+                fit.Rows(
+                    part, fit.stacked(part), self.group[part.rows], *logs, weight[part.rows],
+                    np.where(known, fit.TTFT_WEIGHT * weight[part.rows], 0.0), self.clusters[part.rows],
+                )  # fmt: skip
+            )
+        return fit.Problem(made, len(self.keys), self._limits(usable))
+
+    def _weights(self, usable: Column) -> Column:
+        """Weight of each row: repeated rows share one, and many rows of one model on one system count less each."""
+        table = self.table
+        columns = (self.names, table.version, table.prompt_tokens, table.output_tokens, table.concurrency)
+        repeats = _same(*columns, table.tensor_parallel, table.expert_parallel, table.itl_s, table.ttft_s)
+        share = 1.0 / np.bincount(repeats)[repeats]
+        sources = _same(table.model, table.accelerator, table.engine)
+        counts = np.bincount(sources, weights=share * usable)
+        return np.sqrt(share) * np.maximum(counts[sources], 1.0) ** -0.25 * np.where(self.moe, 1.0, _DENSE_WEIGHT)
+
+    def _limits(self, usable: Column) -> list[fit.ReadLimit]:
+        """The weight-read band, for the engine that fleets are planned with."""
+        found = []
+        for group, (generation, engine) in enumerate(self.keys):
+            names = sorted(set(self.table.accelerator[usable & (self.group == group)]))
+            if engine == "vllm" and names:
+                cases = _read_cases(self.catalog, names[0], engine)
+                found.append(fit.ReadLimit(group, cases, _read_share))
+        return found
+
+    def predicted(self, logs: Column, widths: Column) -> tuple[Column, Column]:
+        """ITL and TTFT [s] of every row with the figures whose logarithms are given by group."""
+        itl, ttft = np.full(len(self.table), np.nan), np.full(len(self.table), np.nan)
+        kv = self.kv(widths)
+        for batch in self.batches:
+            runs = replace(fit.placed(batch, logs[self.group[batch.rows]]), kv_bytes_per_element=kv[batch.rows])
+            itl[batch.rows], ttft[batch.rows] = seen_by_client(batch, runs)
+        return itl, ttft
+
+    def outliers(self, usable: Column, widths: Column, x: Column) -> Column:
+        """Rows of measurements that the fit does not explain, all of a deployment and version together."""
+        itl, _ = self.predicted(x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1), widths)
+        wrong = np.zeros(len(self.table), dtype=bool)
+        for name in dict.fromkeys(self.clusters[usable]):
+            rows = usable & (self.clusters == name)
+            if abs(np.median(np.log(itl[rows] / self.table.itl_s[rows]))) > OUTLIER:
+                wrong |= rows
+        return wrong
+
+    def concluded(
+        self, problem: fit.Problem, best: Any, usable: Column, widths: Column, gains: Column, reasons: dict[str, Column]
+    ) -> Calibration:
+        """Figures, errors and bands of every group that was fitted."""
+        from optimizer.calibrate_sure import sureness
+
+        logs = best.x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1)
+        itl, ttft = self.predicted(logs, widths)
+        deviations, itl_ratio, ttft_ratio = sureness(problem, best.x, self.table, usable)
+        found = {}
+        for group, key in enumerate(self.keys):
+            rows = usable & (self.group == group)
+            if not rows.any():
+                continue
+            known = rows & np.isfinite(self.table.ttft_s)
+            figures = fit.figures_of(logs[group])
+            errors = {free.name: float(one) for free, one in zip(fit.FIGURES, deviations[group], strict=True)}
+            ratios = {moe: _bands(rows & (self.moe == moe), itl_ratio, ttft_ratio) for moe in (False, True)}
+            found[key] = Calibrated(
+                figures, {**errors, "decode_compute": errors["prefill_compute"]}, float(widths[group]),
+                float(gains[group]), int(rows.sum()), tuple(sorted(set(self.names[rows]))),
+                _mape(itl, self.table.itl_s, rows), _mape(ttft, self.table.ttft_s, known), ratios[False], ratios[True],
+            )  # fmt: skip
+        over = ~usable & self._overload(self.kv(widths))
+        told = np.zeros(len(self.table), dtype=bool)
+        for rows in reasons.values():
+            told[rows] = True
+        if (over & ~told).any():
+            reasons["overload: the KV of all requests in flight exceeds the memory"] = np.flatnonzero(over & ~told)
+        lines = self.table.line
+        left = [LeftOut(reason, len(rows), int(lines[rows].min())) for reason, rows in reasons.items()]
+        return Calibration(self.table, found, (*self.left_out, *left))
+
+
+def _same(*columns: Column) -> Column:
+    """Number of each row's class: rows with equal columns share one."""
+    found = np.zeros(len(columns[0]), dtype=np.intp)
+    for column in columns:
+        _, inverse = np.unique(column, return_inverse=True)
+        _, found = np.unique(found * (inverse.max() + 1) + inverse, return_inverse=True)
+    return found
+
+
+def _bands(rows: Column, itl_ratio: Column, ttft_ratio: Column) -> Bands | None:
+    if not rows.any():
+        return None
+
+    def quantiles(ratio: Column) -> tuple[float, float]:
+        known = ratio[rows][np.isfinite(ratio[rows])]
+        low, high = np.quantile(known, _BAND) if known.size else (1.0, 1.0)
+        return min(float(low), 1.0), max(float(high), 1.0)
+
+    return Bands(quantiles(itl_ratio), quantiles(ttft_ratio))
+
+
+def _mape(predicted: Column, measured: Column, rows: Column) -> float:
+    return float(np.mean(abs(predicted[rows] / measured[rows] - 1.0))) if rows.any() else float("nan")
+
+
+def _read_cases(catalog: Any, accelerator: str, engine: str) -> list[Batch]:
+    """Dense models of 30B and more on one device, batch 1 and 4, at 16, 8 and 4 bits where they fit."""
+    device = catalog.accelerators[accelerator]
+    efficiency = efficiency_of(catalog, device, engine)
+    cases = []
+    for name in ("qwen3-32b", "llama-3.1-70b"):
+        model = catalog.models[name]
+        chips = [pricing.hardware(device, efficiency, precision, "fp8") for precision in ("bf16", "fp8", "fp4")]
+        held = [chip for chip in chips if chip and _fits(model, chip)]
+        if held:
+            which, batch = np.repeat(np.arange(len(held)), 2), np.tile([1.0, 4.0], len(held))
+            size = len(which)
+            columns = (np.full(size, 512.0), np.full(size, 256.0), *np.full((2, size), ""), *np.zeros((2, size), bool))
+            cases.append(Batch(model, np.arange(size), pricing.gather(held, which, 1, batch), *columns))
+    return cases
+
+
+def _fits(model: Any, chip: Mapping[str, float]) -> bool:
+    return model.params_total * chip["weight_bytes_per_parameter"] < 0.85 * chip["hbm_bytes"]
+
+
+def _read_share(case: Batch, runs: Any) -> Column:
+    """Weight bytes over bandwidth times step, of each run."""
+    from optimizer.predicted_rows import shapes_of
+
+    prices = pricing.price(case.model, runs, shapes_of(case))
+    read = pricing.read_parameters(case.model) * runs.weight_bytes_per_parameter
+    return read / (runs.hbm_bytes_per_s * prices.decode_step_s[:, 0])
+
+
+__all__ = ["Bands", "Calibrated", "Calibration", "calibrate", "partial", "predict", "Sequence"]
