@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from optimizer.plan import Plan
 from optimizer.simulate_arrivals import Pattern, Stream, stream_of
-from optimizer.simulate_fleet import SimulatedFleet
+from optimizer.simulate_fleet import Routes, SimulatedFleet
 from optimizer.simulate_measures import Promises, Record, estimate, goodput_per_s, groups, let_in, verdicts
-from optimizer.simulate_pool import FloatArray, Replica, Served, played
+from optimizer.simulate_play import Loss, Task, played_all, played_with_loss, tasks_of
+from optimizer.simulate_pool import FloatArray, Served
 from optimizer.simulate_types import Case, Simulation
 from optimizer.verify_losses import State
 from optimizer.verify_types import PoolKey
@@ -45,7 +46,10 @@ class Options:
         whole: whether the plan is also played whole.
         warm_up_s: before measuring [s]; None is ten times the longest residence.
         dispatch: one of `simulate_engine.DISPATCH`.
+        spread: share by which answers are shorter or longer than the plan's, evenly spread; 0 is all alike.
         jobs: processes.
+        at_s: when what is lost dies, and `back_s` when it is repaired, since measuring began [s]; None: it is gone all
+            the time, and never repaired.
     """
 
     requests: int = 100_000
@@ -56,19 +60,10 @@ class Options:
     whole: bool = True
     warm_up_s: float | None = None
     dispatch: str = "least_loaded"
+    spread: float = 0.0
     jobs: int = 1
-
-
-@dataclass(frozen=True)
-class _Task:
-    """One pool to play: plain data, so that another process can do it."""
-
-    replica: Replica
-    replicas: int
-    arrive_s: FloatArray
-    kind: np.ndarray
-    dispatch: str
-    seed: int
+    at_s: float | None = None
+    back_s: float | None = None
 
 
 def simulate(
@@ -79,7 +74,7 @@ def simulate(
     if plan.fleet is None:
         raise ValueError(f"the plan holds no fleet (its status is {plan.status})")
     began = time.process_time()
-    fleet = SimulatedFleet(scenario, plan)
+    fleet = SimulatedFleet(scenario, plan, options.spread)
     slot = _slot(fleet, options.slot)
     cases: list[Case] = []
     clock = _Clock(fleet, slot, options)
@@ -101,6 +96,9 @@ def simulate(
         seeds=list(options.seeds),
         arrivals=str(options.pattern),
         dispatch=options.dispatch,
+        spread=options.spread,
+        lost_from_s=options.at_s,
+        lost_until_s=options.back_s,
         warm_up_s=clock.warm_up_s,
         measured_s=clock.measured_s,
         cases=cases,
@@ -141,25 +139,42 @@ class _Clock:
 
 
 def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Options, clock: _Clock) -> Case:
-    routes = fleet.planned_routes(slot) if state is None else fleet.routes_after(state)
-    left = fleet.left_after(state, slot)
-    pools = [key for key in fleet.fleet.pools if left[key] > 0 and any(each[3] == key for each in routes)]
-    records = []
-    streams: list[list[Stream]] = []
-    tasks: list[_Task] = []
+    whole, left = fleet.planned_routes(slot), fleet.left_after(None, slot)
+    routes = whole if state is None else fleet.routes_after(state)
+    changes, gone = [(0.0, routes)], dict[PoolKey, int]()
+    admitted = _by_workload(fleet, routes)
+    down_s, up_s = 0.0, np.inf
+    if state is not None:
+        after = fleet.left_after(state, slot)
+        if options.at_s is None:
+            left = after
+        else:
+            gone = {key: left[key] - after[key] for key in left if left[key] > after[key]}
+            down_s = clock.warm_up_s + options.at_s
+            up_s = np.inf if options.back_s is None else clock.warm_up_s + options.back_s
+            changes = [(0.0, whole), (down_s, routes)] + ([(up_s, whole)] if up_s < np.inf else [])
+    used = {each[3] for _, some in changes for each in some}
+    pools = [key for key in fleet.fleet.pools if left[key] > 0 and key in used]
+    loss = Loss(down_s, up_s, [gone.get(key, 0) for key in pools], routes) if gone else None
+    streams, served = [], list[list[Served]]()
+    tasks: list[Task] = []
     for seed in options.seeds:
         draws = np.random.default_rng(seed)
         horizon = clock.until_s + clock.cool_s
         mine = [
-            stream_of(fleet, name, slot, [(0.0, routes)], pools, options.pattern, horizon, draws)
+            stream_of(fleet, name, slot, changes, pools, options.pattern, horizon, draws)
             for name in fleet.scenario.workloads
         ]
+        if loss is None:
+            tasks += tasks_of(fleet, mine, pools, left, options.dispatch, seed)
+        else:
+            mine, found = played_with_loss(fleet, mine, pools, left, options.dispatch, seed, loss)
+            served.append(found)
         streams.append(mine)
-        tasks += list(_tasks(fleet, mine, pools, left, options.dispatch, seed))
-    served = list(_map(tasks, options.jobs))
-    for number in range(len(options.seeds)):
-        records.append(_record(fleet, pools, left, streams[number], served[number * len(pools) :], clock))
-    admitted = {name: sum(rate for key, rate in routes.items() if key[0] == name) for name in fleet.scenario.workloads}
+    if loss is None:
+        every = list(played_all(tasks, options.jobs))
+        served = [every[k * len(pools) : (k + 1) * len(pools)] for k in range(len(options.seeds))]
+    records = [_record(fleet, pools, left, *each, clock) for each in zip(streams, served, strict=True)]
     judged = verdicts(fleet, records, admitted)
     failures = fleet.scenario.failures
     rule = None if state is None else failures.node if state.what == "node" else failures.region
@@ -175,10 +190,14 @@ def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Option
         goodput_requests_per_s=estimate([goodput_per_s(fleet, record) for record in records]),
         waiting_growth_per_s=estimate([float(record.growth_per_s.sum()) for record in records]),
         restarts=sum(record.restarts for record in records),
-        groups=groups(Promises(fleet, routes, left, pools), records),
+        groups=groups(Promises(fleet, changes[0][1], left, pools), records),
         verdicts=judged,
         holds=all(each.holds for each in judged),
     )
+
+
+def _by_workload(fleet: SimulatedFleet, routes: Routes) -> dict[str, float]:
+    return {name: sum(rate for key, rate in routes.items() if key[0] == name) for name in fleet.scenario.workloads}
 
 
 def _demanded(fleet: SimulatedFleet, slot: str, workload: str) -> float:
@@ -196,35 +215,6 @@ def _lost(state: State) -> str:
     return ", ".join(f"{count} x {key.way}" for key, count in state.gone if count)
 
 
-def _tasks(
-    fleet: SimulatedFleet,
-    streams: Sequence[Stream],
-    pools: list[PoolKey],
-    left: dict[PoolKey, int],
-    dispatch: str,
-    seed: int,
-) -> Iterator[_Task]:
-    names = list(fleet.scenario.workloads)
-    for number, key in enumerate(pools):
-        stream = streams[names.index(key.way.workload)]
-        rows = stream.pool == number
-        replica = fleet.priced(key.way).replica
-        yield _Task(replica, left[key], stream.arrive_s[rows], stream.shape[rows], dispatch, seed)
-
-
-def _play(task: _Task) -> Served:
-    return played(task.replica, task.replicas, task.arrive_s, task.kind, dispatch=task.dispatch, seed=task.seed)
-
-
-def _map(tasks: Sequence[_Task], jobs: int) -> Iterable[Served]:
-    if jobs <= 1:
-        return map(_play, tasks)
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(jobs) as workers:
-        return list(workers.map(_play, tasks))
-
-
 def _record(
     fleet: SimulatedFleet,
     pools: list[PoolKey],
@@ -239,19 +229,20 @@ def _record(
     slots_used, prefill = np.zeros(len(pools)), np.zeros(len(pools))
     ended, growth = np.zeros(len(names)), np.zeros(len(names))
     restarts = 0
-    for number, (key, found) in enumerate(zip(pools, served, strict=False)):
+    for number, (key, found) in enumerate(zip(pools, served, strict=True)):
         w = names.index(key.way.workload)
         rows = streams[w].pool == number
-        inside = clock.inside(found.arrive_s)
+        delay = streams[w].delay_s[rows]
+        inside = clock.inside(found.arrive_s - delay)
         clock.played += found.arrive_s.size
         count = int(inside.sum())
         columns["workload"].append(np.full(count, w))
         columns["pool"].append(np.full(count, number))
         columns["origin"].append(streams[w].origin[rows][inside])
         columns["net"].append(streams[w].network_s[rows][inside])
-        columns["alone"].append(found.ttft_s[inside])
+        columns["alone"].append((found.ttft_s + delay)[inside])
         columns["itl"].append(found.itl_s[inside])
-        columns["e2e"].append(found.e2e_s[inside])
+        columns["e2e"].append((found.e2e_s + delay)[inside])
         restarts += found.restarts
         ended[w] += clock.inside(found.arrive_s + found.e2e_s).sum() / clock.measured_s
         growth[w] += _growth_per_s(found, clock)

@@ -90,9 +90,10 @@ class Stream:
     """Requests of one workload that were let in, in order of arrival.
 
     Attributes:
-        arrive_s: time of arrival [s].
+        arrive_s: time of arrival at the pool that served it [s].
         pool, shape, origin: where each goes (index into the pools given), what it is, where it comes from.
         network_s: its round trip [s].
+        delay_s: what went by since its first arrival, at a pool that died [s].
     """
 
     arrive_s: FloatArray
@@ -100,6 +101,7 @@ class Stream:
     shape: np.ndarray
     origin: np.ndarray
     network_s: FloatArray
+    delay_s: FloatArray
 
 
 def stream_of(
@@ -139,7 +141,7 @@ def stream_of(
             column[rows] = values[entry]
     pool, shape, origin = (column[let_in] for column in columns)
     network = network_s(fleet, pool, origin, pools, draws)
-    return Stream(when[let_in], pool, shape, origin, network)
+    return Stream(when[let_in], pool, shape, origin, network, np.zeros(pool.size))
 
 
 def network_s(

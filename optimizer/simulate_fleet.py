@@ -64,8 +64,8 @@ class Priced:
 class SimulatedFleet:
     """A verified plan with everything that is needed to play it."""
 
-    def __init__(self, scenario: Scenario, plan: Plan) -> None:
-        self.scenario, self.plan, self.world = scenario, plan, World(scenario)
+    def __init__(self, scenario: Scenario, plan: Plan, spread: float = 0.0) -> None:
+        self.scenario, self.plan, self.world, self.spread = scenario, plan, World(scenario), spread
         self.fleet = Fleet(self.world, plan)
         self._priced: dict[Way, Priced] = {}
 
@@ -85,7 +85,7 @@ class SimulatedFleet:
             )
             found = table(scenario.model_copy(update={"accelerators": (way.accelerator,)}), only, {})
             row = _row(found, way)
-            replica = replica_of(found.model, found.runs.take([row]), workload.shapes, found.prices, row)
+            replica = replica_of(found.model, found.runs.take([row]), workload.shapes, found.prices, row, self.spread)
             self._priced[way] = Priced(found.prices, row, way.batch, replica)
         return self._priced[way]
 

@@ -13,12 +13,12 @@ from physics.batching import PAGE_TOKENS, paged_tokens
 from physics.memory import STEP_TOKENS
 from physics.pricing import Prices, Runs, price
 from physics.serving import decode_steps, mean_context_tokens
-from scenarios.schema_demand import Shape
 
 if TYPE_CHECKING:
     from scenarios.catalog import Model
 
 _CONTEXTS = 17  # columns of mean context where shapes differ; the time is piecewise linear in it
+LENGTHS = 21  # lengths of an answer where they spread
 _PARTS = 64  # parts of a prompt at which its cumulative prefill time is known
 
 
@@ -64,42 +64,53 @@ class Served:
 
 
 def replica_of(
-    model: Model, runs: Runs, shapes: Sequence[Shape], prices: Prices | None = None, row: int = 0
+    model: Model, runs: Runs, shapes: Sequence[Any], prices: Prices | None = None, row: int = 0, spread: float = 0.0
 ) -> Replica:
     """One replica as the walls price it: `runs` is its one row, its batch the slots.
 
     A decode step is priced at every batch from 1 to b and, where shapes differ in it, at 17 contexts between theirs.
     Where `prices` (at `row`) says otherwise than the walls at the full batch, because the user measured it, all steps
-    and prefills are longer or shorter by the same share.
+    and prefills are longer or shorter by the same share. With a `spread` each shape becomes `LENGTHS` kinds, whose
+    answers are up to that share shorter or longer.
     """
-    slots = int(runs.batch[0])
+    predicted = price(model, runs, shapes)
+    prices, row = (predicted, 0) if prices is None else (prices, row)
+    scale = float(np.mean(prices.decode_step_s[row] / predicted.decode_step_s[0]))
+    occupancy, latency = prices.prefill_occupancy_s[row], prices.prefill_s[row]
+    parts = [_parts_s(model, runs, shape, whole) for shape, whole in zip(shapes, occupancy, strict=True)]
+    of = np.repeat(np.arange(len(shapes)), LENGTHS if spread > 0 else 1)
+    sized = [size for shape in shapes for size in _spread_out(shape, spread)]
     prompt, output, cached = (
-        np.array([getattr(shape, name) for shape in shapes], dtype=float)
+        np.array([getattr(size, name) for size in sized], dtype=float)
         for name in ("prompt_tokens", "output_tokens", "cached_context_tokens")
     )
     context = mean_context_tokens(cached, prompt, output)
     grid = np.linspace(context.min(), context.max(), _CONTEXTS) if np.ptp(context) > 0 else context[:1]
-    every = np.arange(1, slots + 1)
-    rows = replace(runs.take(np.zeros(slots, dtype=int)), batch=every.astype(float))
-    step = price(model, rows, [_at_context(tokens) for tokens in grid]).decode_step_s
-    predicted = price(model, runs, shapes)
-    prices, row = (predicted, 0) if prices is None else (prices, row)
-    step = step * float(np.mean(prices.decode_step_s[row] / predicted.decode_step_s[0]))
+    slots = int(runs.batch[0])
+    rows = replace(runs.take(np.zeros(slots, dtype=int)), batch=np.arange(1.0, slots + 1))
+    step = price(model, rows, [_at_context(tokens) for tokens in grid]).decode_step_s * scale
     tokens = paged_tokens(cached + prompt + output, PAGE_TOKENS)
-    page_bytes = prices.kv_bytes_per_request[row] / (tokens / PAGE_TOKENS)
-    # A single shape was gated at a full batch; only a mix, counted in pages, can run out of them earlier.
-    room = int(prices.kv_capacity_bytes[row] / page_bytes[0] * (1 + 1e-9)) if len(shapes) > 1 else NEVER_FULL
-    occupancy = prices.prefill_occupancy_s[row]
+    page_bytes = price(model, runs, sized[:1]).kv_bytes_per_request[0, 0] / (tokens[0] / PAGE_TOKENS)
+    # A single size was gated at a full batch; only a mix, counted in pages, can run out of them earlier.
+    room = int(prices.kv_capacity_bytes[row] / page_bytes * (1 + 1e-9)) if len(sized) > 1 else NEVER_FULL
     kinds = Kinds(
         prompt_tokens=[int(n) for n in prompt],
-        prefill_s=occupancy.tolist(),
+        prefill_s=occupancy[of].tolist(),
         decode_steps=[int(n) for n in decode_steps(prompt, output)],
         context_tokens=context.tolist(),
         pages=[int(n) for n in tokens / PAGE_TOKENS],
-        prefill_parts_s=[_parts_s(model, runs, shape, whole) for shape, whole in zip(shapes, occupancy, strict=True)],
+        prefill_parts_s=[parts[shape] for shape in of],
     )
     machine = Machine(slots, np.vstack([step[:1], step]), grid, room)
-    return Replica(kinds, machine, prices.prefill_s[row] - occupancy)
+    return Replica(kinds, machine, (latency - occupancy)[of])
+
+
+def _spread_out(shape: Any, spread: float) -> list[Any]:
+    """The shape with its answer at evenly spaced lengths around its own."""
+    if spread <= 0:
+        return [shape]
+    lengths = np.maximum(np.round(shape.output_tokens * np.linspace(1 - spread, 1 + spread, LENGTHS)), 1)
+    return [_Tokens(shape.prompt_tokens, length, shape.cached_context_tokens) for length in lengths]
 
 
 class _Tokens:
@@ -115,7 +126,7 @@ def _at_context(tokens: float) -> Any:
     return _Tokens(0.0, 1.0, tokens - 0.5)
 
 
-def _parts_s(model: Model, runs: Runs, shape: Shape, whole_s: float) -> list[float]:
+def _parts_s(model: Model, runs: Runs, shape: Any, whole_s: float) -> list[float]:
     """Cumulative time that a prompt takes from the replica, at equal parts of it [s]; only a long one has many."""
     if shape.prompt_tokens <= STEP_TOKENS / 2:
         return [0.0, float(whole_s)]

@@ -103,6 +103,12 @@ class Simulation(Part):
     seeds: list[int]
     arrivals: str
     dispatch: str
+    spread: float
+    """Share by which answers are shorter or longer than the plan's."""
+    lost_from_s: float | None
+    """When what is lost dies, since measuring began [s]; None where it is gone all the time."""
+    lost_until_s: float | None
+    """When it is repaired [s]; None where it is not."""
     warm_up_s: float
     measured_s: float
     cases: list[Case]

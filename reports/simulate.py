@@ -35,11 +35,18 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="WHAT", help="Also after losing: nodes, regions, or one of them by name; repeat."),
     ] = None,
+    at: Annotated[
+        str, typer.Option(metavar="TIME", help="It dies so long after measuring began; else it is gone all the time.")
+    ] = "",
+    back: Annotated[str, typer.Option(metavar="TIME", help="It is repaired so long after measuring began.")] = "",
     burstiness: Annotated[
         float, typer.Option(metavar="CV", help="Deviation of the gaps over their mean: 1 is Poisson, 0 even.")
     ] = 1.0,
     trace: Annotated[
         str, typer.Option(metavar="FILE", help="CSV of arrival times, and of tokens, to come instead of Poisson.")
+    ] = "",
+    spread: Annotated[
+        str, typer.Option(metavar="SHARE", help="Answers are up to so much shorter or longer than asked: 10%.")
     ] = "",
     slot: Annotated[str, typer.Option(metavar="NAME", help="Time slot; the busiest if left out.")] = "",
     warm_up: Annotated[
@@ -55,7 +62,21 @@ def simulate(
     quiet: options.Quiet = False,
 ) -> None:
     """Play a plan request by request and lay the latencies beside what was promised, whole and after losses."""
-    flags = Flags(requests, seeds, seed, tuple(options.split(lose)), burstiness, trace, slot, warm_up, dispatch, jobs)
+    flags = Flags(
+        requests=requests,
+        seeds=seeds,
+        seed=seed,
+        lose=tuple(options.split(lose)),
+        at=at,
+        back=back,
+        burstiness=burstiness,
+        trace=trace,
+        spread=spread,
+        slot=slot,
+        warm_up=warm_up,
+        dispatch=dispatch,
+        jobs=jobs,
+    )
     if as_json and markdown:
         raise wrong_flag("--markdown", "cannot go with --json", "choose one")
     raise typer.Exit(_answer(plan, scenario, flags, as_json, markdown, output, quiet))
@@ -69,8 +90,11 @@ class Flags:
     seeds: int = 3
     seed: int = 1
     lose: tuple[str, ...] = ()
+    at: str = ""
+    back: str = ""
     burstiness: float = 1.0
     trace: str = ""
+    spread: str = ""
     slot: str = ""
     warm_up: str = ""
     dispatch: str = "least_loaded"
@@ -95,10 +119,18 @@ class Flags:
             raise wrong_flag("--burstiness", "cannot go with --trace", "choose one")
         if self.dispatch not in DISPATCH:
             raise wrong_flag("--dispatch", f"{self.dispatch} is unknown", f"one of {', '.join(DISPATCH)}")
+        at_s, back_s = amount("--at", self.at, "time"), amount("--back", self.back, "time")
+        if at_s is not None and not self.lose:
+            raise wrong_flag("--at", "nothing is said to be lost", "add --lose nodes")
+        if back_s is not None and (at_s is None or back_s <= at_s):
+            raise wrong_flag("--back", f"{self.back} is not after the loss", "say when with an earlier --at")
         return Options(
             requests=_count(self.requests),
             seeds=tuple(range(self.seed, self.seed + self.seeds)),
             pattern=Pattern(self.burstiness, read_times(self.trace) if self.trace else None),
+            spread=amount("--spread", self.spread, "fraction") or 0.0,
+            at_s=at_s,
+            back_s=back_s,
             slot=self.slot,
             lose=self.lose,
             warm_up_s=amount("--warm-up", self.warm_up, "time"),

@@ -152,7 +152,11 @@ def _losses(found: Simulation) -> Section | None:
             )
         )
     heads = columns("lost_", ">let in", ">served", ">good", "latency?", "")
-    caption = "Gone for good, the rest routed anew; what does not fit inside the limits is turned away"
+    caption = "Gone all the time, the rest routed anew; what does not fit inside the limits is turned away"
+    if found.lost_from_s is not None:
+        until = "" if found.lost_until_s is None else f" and back after {number(found.lost_until_s, 4)} s"
+        restarts = sum(case.restarts for case in found.cases)
+        caption = f"Lost after {number(found.lost_from_s, 4)} s{until}; {count(restarts, 'request')} began again"
     return section("losses", "After a loss", [Table(heads, tuple(body), None, caption)] if body else [])
 
 
@@ -162,6 +166,7 @@ def _how(found: Simulation) -> Section | None:
     says = [
         f"Slot {found.slot}; arrivals: {found.arrivals}; {seeds}; a request goes to the replica that is "
         f"{found.dispatch.replace('_', ' ')}.",
+        f"Answers are {_spread(found)}.",
         f"{number(found.warm_up_s, 3)} s of warm-up, then {number(found.measured_s, 4)} s measured.",
         f"{count(found.played_requests, 'request')} played in {number(found.cpu_s, 3)} s of processor time: "
         f"{number(speed, 2)} a second.",
@@ -169,3 +174,7 @@ def _how(found: Simulation) -> Section | None:
     ]
     width = "± is half of a 95 % confidence interval over the seeds." if len(found.seeds) > 1 else ""
     return section("how", "How it was played", [Bullets(tuple(says)), *([Paragraph(width)] if width else [])])
+
+
+def _spread(found: Simulation) -> str:
+    return f"up to {percent(found.spread)} shorter or longer than planned" if found.spread else "as long as planned"
