@@ -5,13 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import capstone, pricing, program, startup
+from benchmarks import capstone, pricing, program, simulation, startup
 from benchmarks.figure import Figure
 
 
 def measured() -> list[Figure]:
     """All figures, cheapest first."""
-    return [*startup.figures(), *pricing.figures(), *program.figures(), *capstone.figures()]
+    return [*startup.figures(), *pricing.figures(), *program.figures(), *simulation.figures(), *capstone.figures()]
 
 
 def main() -> None:
