@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizer.candidates import Table, quality_loss
 from physics.locality import user_round_trip_s
+from physics.memory import prompt_steps
 from physics.pool_waits import whole_steps
 from physics.tail_latency import UTILISATION_STEP, usable_utilisation_mix
 from scenarios.schema import Scenario
@@ -203,6 +204,7 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
             prices.requests_per_s[pick],
             percentile,
             workload.max_utilization,
+            prompt_steps([shape.prompt_tokens for shape in workload.shapes]),
         )
     if np.isinf(budget_s):
         # What was measured is kept up with, and nobody asked how long a first token takes.

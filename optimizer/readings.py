@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from optimizer.answer import Answer
+from optimizer.at_load import AtLoad
 from optimizer.plan import Loss, ReadingLine
 from physics.locality import user_round_trip_s
 from physics.pricing import Prices
-from physics.tail_latency import ttft_mix_quantile_s
 from physics.wall import Reading, Sense
 from scenarios.schema_demand import Workload
 
@@ -30,13 +30,14 @@ def line(reading: Reading) -> ReadingLine:
 
 def readings(answer: Answer, losses: list[Loss]) -> list[ReadingLine]:
     """Every reading of a plan, limits first."""
+    points = _Points(answer)
     found = [
         *_caps(answer),
         *_rows(answer),
         *_losses(losses),
         *_demand(answer),
-        *_replicas(answer),
-        *_first_tokens(answer),
+        *_replicas(answer, points),
+        *_first_tokens(answer, points),
     ]
     return [line(reading) for reading in found]
 
@@ -112,7 +113,7 @@ def _demand(answer: Answer) -> list[Reading]:
     return found
 
 
-def _replicas(answer: Answer) -> list[Reading]:
+def _replicas(answer: Answer, points: _Points) -> list[Reading]:
     """Memory, ITL and load of every pool in use."""
     found, layout = [], answer.layout
     for v in answer.used_pools():
@@ -125,9 +126,11 @@ def _replicas(answer: Answer) -> list[Reading]:
         worst_token = float(prices.itl_p99_token_s[row].max())
         busiest = max(range(len(layout.slots)), key=lambda t: (answer.utilisation(v, t), answer.replicas(v, t)))
         load, usable = answer.utilisation(v, busiest), _usable(answer, v, busiest)
+        there = points.itl_s(v)
         found += [
             Reading("memory", "KV cache", where, need / 1e9, "<=", room / 1e9, "GB"),
             *_itl(workload, where, prices, priced.itl_s[row], answer, v),
+            *([Reading("serving", "ITL at its load", where, there, "<=", None, "s", "mean")] if there > 0.0 else []),
             Reading("serving", "ITL of a token", where, worst_token, "<=", None, "s", "P99"),
             Reading("tail_latency", "pool load", where, load, "<=", usable, "of its replicas"),
         ]
@@ -158,7 +161,7 @@ def _usable(answer: Answer, pool: int, slot: int) -> float:
     return float((answer.x[bands.count_col[rows]] * bands.utilisation[rows]).sum() / replicas) if replicas else 0.0
 
 
-def _first_tokens(answer: Answer) -> list[Reading]:
+def _first_tokens(answer: Answer, points: _Points) -> list[Reading]:
     """P50 and P99 of TTFT for every origin and region with traffic, network included; the slowest slot and pool."""
     scenario, layout = answer.program.question.scenario, answer.layout
     worst: dict[tuple[int, str, str, float], float] = {}
@@ -170,7 +173,7 @@ def _first_tokens(answer: Answer) -> list[Reading]:
         for t in range(len(layout.slots)):
             if not answer.load(v, t).sum():
                 continue
-            alone = {p: _pool_first_token_s(answer, v, t, p) for p in asked}
+            alone = {p: points.first_token_s(v, t, p) for p in asked}
             for o, origin in enumerate(layout.origins):
                 if layout.class_of[w, o, r] < layout.pools.latency_class[v] or not _has_flow(
                     answer, workload.name, origin, layout.regions[r], t
@@ -199,20 +202,28 @@ def _has_flow(answer: Answer, workload: str, origin: str, region: str, slot: int
     return any((f.workload, f.origin, f.region, f.slot) == (workload, origin, region, name) for f in answer.flows)
 
 
-def _pool_first_token_s(answer: Answer, v: int, t: int, percentile: float) -> float:
-    layout = answer.layout
-    priced, row = answer.program.question.tables[layout.pools.workload[v]], int(layout.pools.candidate[v])
-    prices = priced.prices
-    return float(
-        ttft_mix_quantile_s(
-            answer.utilisation(v, t),
-            answer.replicas(v, t),
-            priced.runs.batch[row],
-            prices.prefill_s[row],
-            prices.decode_step_s[row],
-            prices.decode_steps,
-            prices.requests_per_s[row],
-            answer.load(v, t),
-            percentile,
-        )
-    )
+class _Points:
+    """Pools at their own load; the steps of each candidate are priced once."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer, self._known = answer, {}  # type: ignore[var-annotated]
+
+    def _at(self, v: int) -> AtLoad:
+        pools = self._answer.layout.pools
+        key = int(pools.workload[v]), int(pools.candidate[v])
+        if key not in self._known:
+            self._known[key] = AtLoad(self._answer.program.question.tables[key[0]], key[1])
+        return self._known[key]
+
+    def first_token_s(self, v: int, t: int, percentile: float) -> float:
+        """Percentile of the time to the first token in a slot, network excluded."""
+        answer = self._answer
+        load = answer.utilisation(v, t), answer.replicas(v, t), answer.load(v, t)
+        return self._at(v).first_token_s(*load, percentile)
+
+    def itl_s(self, v: int) -> float:
+        """Mean time between tokens in the slot with most load; 0 where nothing is served."""
+        answer = self._answer
+        t = max(range(len(answer.layout.slots)), key=lambda t: (answer.utilisation(v, t), answer.replicas(v, t)))
+        load = answer.utilisation(v, t), answer.replicas(v, t), answer.load(v, t)
+        return self._at(v).itl_s(*load) if load[0] > 0.0 else 0.0

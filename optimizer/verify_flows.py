@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from optimizer.verify_fleet import Fleet, Pool
-from optimizer.verify_latency import first_token_s
+from optimizer.verify_latency import late_share
 from optimizer.verify_routing import MIXED_KV_SHARE
 from optimizer.verify_types import FLOW_RELATIVE, Findings
 
@@ -89,11 +89,11 @@ def _check_pool(fleet: Fleet, pool: Pool, slot: str, findings: Findings) -> None
     runs, workload = world.running(way), world.scenario.workloads[way.workload]
     if workload.ttft is not None and replicas and pool.availability:
         full = min(busy / (replicas * pool.availability), 1.0) * (1 - FLOW_RELATIVE)
-        value = first_token_s(runs, replicas, way.batch, full, workload.ttft.percentile)
         for origin in pool.key.serves:
             left = world.budget_s(way.workload, origin, pool.key.region)
-            what = f"TTFT P{workload.ttft.percentile:g} of {where} for {origin}, network apart, s"
-            findings.at_most(what, value, left)
+            late = late_share(runs, replicas, way.batch, full, left)
+            what = f"share of {where} whose first token comes after {left:.4g} s, {origin}'s limit less the network"
+            findings.at_most(what, late, 1.0 - workload.ttft.percentile / 100.0)
     if len(runs) == 1:
         return
     held = sum(pool.load[slot, s] * run.holding_s * run.kv_bytes for s, run in enumerate(runs))

@@ -7,72 +7,146 @@ then for the rest of the running step, and then takes its own prefill and the st
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
 from optimizer.verify_physics import Running
+from optimizer.verify_point import Point
 
 GRID = 200  # usable utilisations are multiples of 1/200
+NEARLY_ONE = 1.0 - 1e-9
+MOST_SLOPE = 0.95
+# Declared margins of the law of first tokens.
+TWICE = 2.0
+TURN_MARGIN = 1.25
+MEETING_LOAD = 0.30
+MEETING_POWER = 3.0
 PREFILL_BANDS = 4  # declared: how finely mixes of shapes are told apart by their prefill load
 
 
-def erlang_c(servers: int, load: float) -> float:
-    """Share of arrivals that must wait in M/M/c: ``1/C = (1 - rho)/B + rho``, ``1/B = sum_k prod_j (c - j)/a``."""
+def erlang_c(servers: float, load: float) -> float:
+    """Share of arrivals that must wait in M/M/c: ``1/C = (1 - rho)/B + rho``, ``1/B = sum_k prod_j (c - j)/a``.
+
+    Between whole numbers of servers the sum goes on as ``1/B = a integral e^(-a t) (1 + t)^c dt``: its first terms by
+    the recursion ``1/B(c) = 1 + c/a 1/B(c - 1)``, the part of one server left by quadrature.
+    """
     if load <= 0.0:
         return 0.0
     if load >= servers:
         return 1.0
-    inverse_b, term = 1.0, 1.0
-    for served in range(servers):
-        term *= (servers - served) / load
-        inverse_b += term
+    whole = math.floor(servers)
+    part = servers - whole
+    inverse_b = 1.0 if part == 0.0 else _part_server(part, load)
+    for served in range(1, whole + 1):
+        inverse_b = 1.0 + (part + served) / load * inverse_b
         if inverse_b > 1e30:
             return 0.0
-        if term < 1e-18 * inverse_b:
-            break
     rho = load / servers
     return 1.0 / (inverse_b * (1.0 - rho) + rho)
 
 
+@lru_cache(maxsize=100_000)
+def _part_server(part: float, load: float) -> float:
+    """``integral_0^inf e^-x (1 + x/a)^part dx``: the inverse Erlang-B of less than one server, 0 <= part < 1.
+
+    Double-exponential rule, ``x = exp(t - exp(-t))``: even steps of t from -4 to 4 leave out less than 1e-20.
+    """
+    total = 0.0
+    for k in range(-64, 65):
+        t = k / 16
+        x = math.exp(t - math.exp(-t))
+        total += x * (1.0 + math.exp(-t)) * math.exp(-x) * (1.0 + x / load) ** part
+    return total / 16
+
+
 @dataclass(frozen=True)
 class Waits:
-    """What the waits of a pool depend on.
+    """What the waits of a pool depend on. A share "per unit" is multiplied by the slot utilisation.
 
     Attributes:
-        servers: slots of the pool.
+        replicas, servers: replicas, and slots of them all.
         slot_residual_s: mean rest of a slot's holding time that an arrival finds.
-        prefill_load: prefill busy time per unit of slot utilisation.
-        prefill_residual_s: mean rest of a prefill that an arrival finds.
-        step_s: longest rest of a running step.
-        own_s: own prefill and the step it shares.
+        prefill_load: prefill time per unit.
+        prefill_size_s: second moment over mean of the prefill time.
+        turn_load: prefills and the part of decode steps that their tokens fill, per unit.
+        turn_residual_s: mean rest of such a turn that an arrival finds.
+        meeting: chance per unit of finding a step with a prefill.
+        step_s: a decode step.
+        own_s: own prefill and the steps it shares.
+        slots_used, slope: of the batch that really runs: slots in use per unit, and how a step grows with its batch.
     """
 
-    servers: int
+    replicas: float
+    servers: float
     slot_residual_s: float
     prefill_load: float
-    prefill_residual_s: float
+    prefill_size_s: float
+    turn_load: float
+    turn_residual_s: float
+    meeting: float
     step_s: float
     own_s: float
+    slots_used: float = 1.0
+    slope: float = 0.0
 
     def beyond(self, limit_s: float, utilisation: float) -> float:
         """Probability that the first token comes later than `limit_s` (network excluded); 1 where nothing is stable."""
-        busy = utilisation * self.prefill_load
-        if busy >= 1.0 - 1e-9:
+        if utilisation * self.turn_load >= NEARLY_ONE:
             return 1.0
         if math.isinf(limit_s):
             return 0.0
-        left = limit_s - self.own_s
-        if utilisation >= 1.0 or left < 0.0:
+        if utilisation >= 1.0:
             return 1.0
-        slot = self.slot_residual_s / (self.servers * (1.0 - utilisation))
-        queue = self.prefill_residual_s / (1.0 - busy)
-        waiting = erlang_c(self.servers, utilisation * self.servers)
-        at_once = (1.0 - busy) * _beyond_step(left, self.step_s) + busy * _beyond_one(left, queue, self.step_s)
-        queued = (1.0 - busy) * _beyond_one(left, slot, self.step_s) + busy * _beyond_two(
-            left, slot, queue, self.step_s
+        waiting, slot = self._slot(utilisation)
+        return max(
+            self._of_law(limit_s - self.own_s, waiting, slot, *law)
+            for law in (self._together(utilisation), self._in_turn(utilisation))
         )
+
+    def _slot(self, utilisation: float) -> tuple[float, float]:
+        """Probability of a wait for a slot, and its mean. The slots in use vary more than a Poisson count does."""
+        idle = 1.0 - min(utilisation * self.prefill_load, NEARLY_ONE)
+        peaked = 1.0 / (idle * idle * (1.0 - min(self.slope, MOST_SLOPE)))
+        servers = max(self.servers / peaked, 1.0)
+        waiting = min(1.0, TWICE * erlang_c(servers, min(utilisation * self.slots_used, NEARLY_ONE) * servers))
+        mean = math.sqrt(peaked) / (self.servers * (1.0 - utilisation))
+        if self.replicas > 1:
+            mean += self.replicas / self.servers
+        return waiting, self.slot_residual_s * mean
+
+    def _together(self, utilisation: float) -> tuple[float, float, float, float]:
+        """(shift, share, mean, step) where all prompts that wait go into the next step."""
+        load = min(utilisation * self.prefill_load, NEARLY_ONE)
+        noise = load * self.prefill_size_s / self.replicas
+        ripple = noise / (1.0 - load * load)
+        step = self.step_s / (1.0 - load) + ripple
+        others = load * step
+        if others <= 0.0:
+            return 0.0, 0.0, 0.0, step
+        variance = noise * step + (0.5 + load) ** 2 * ripple * step
+        if variance < others * others:
+            return others - math.sqrt(variance), 1.0, math.sqrt(variance), step
+        mean = (variance / others + others) / 2.0
+        return 0.0, others / mean, mean, step
+
+    def _in_turn(self, utilisation: float) -> tuple[float, float, float, float]:
+        """(shift, share, mean, step) where prompts queue for the token budget of the steps."""
+        load, met = utilisation * self.turn_load, min(utilisation * self.meeting, 1.0)
+        chance = min(max(met, load), 1.0) * min(met / MEETING_LOAD, 1.0) ** min(self.replicas - 1.0, MEETING_POWER)
+        rest = self.turn_residual_s * (1.0 + TURN_MARGIN * load / (1.0 - load) / self.replicas)
+        return 0.0, chance, rest, self.step_s
+
+    @staticmethod
+    def _of_law(
+        left: float, waiting: float, slot: float, shift: float, share: float, queue: float, step: float
+    ) -> float:
+        left -= shift
+        if left < 0.0:
+            return 1.0
+        at_once = (1.0 - share) * _beyond_step(left, step) + share * _beyond_one(left, queue, step)
+        queued = (1.0 - share) * _beyond_one(left, slot, step) + share * _beyond_two(left, slot, queue, step)
         return (1.0 - waiting) * at_once + waiting * queued
 
 
@@ -111,19 +185,37 @@ def _beyond_two(x: float, first: float, second: float, step: float) -> float:
 def waits(runs: Sequence[Running], replicas: int, batch: int) -> list[Waits]:
     """Laws that together bound every mix of the shapes; one law, exact, for one shape.
 
-    The slot wait is that of the longest holding time, the step the longest, the own prefill the longest. The prefill
-    queue of a mix depends on its load and on its residual, so the range of loads is cut in bands and each band takes
-    its upper end with the largest residual that any mix inside it can have.
+    The slot wait is that of the longest holding time, the step the longest, the own work the longest. What prompts wait
+    for each other depends in a mix on the load of turns and on their residual, so the range of loads is cut in bands
+    and each band takes its upper end with the largest residual that any mix inside it can have.
     """
     step = max(run.step_s if run.decode_steps > 0 else 0.0 for run in runs)
-    own = max(run.prefill_s for run in runs) + step
-    services = [run.prefill_s + step if run.prefill_s > 0.0 else 0.0 for run in runs]
-    loads = [run.rate * service for run, service in zip(runs, services, strict=True)]
+    own = max(_own_s(run, step) for run in runs)
+    turns = [_turn_s(run, step) for run in runs]
+    loads = [run.rate * turn for run, turn in zip(runs, turns, strict=True)]
     hold = max(batch / run.rate for run in runs)
-    return [
-        Waits(replicas * batch, hold / 2, load, residual, step, own)
-        for load, residual in prefill_bands(tuple(loads), tuple(services))
-    ]
+    prompted = [(run, turn) for run, turn in zip(runs, turns, strict=True) if run.prefill_s > 0.0]
+    ratios = [run.prefill_s / turn for run, turn in prompted]
+    most, least = max(ratios, default=0.0), min(ratios, default=1.0)
+    busiest = max(run.rate * run.prefill_s for run in runs)
+    often = max((run.rate for run, _ in prompted), default=0.0)
+    found = []
+    for load, residual in prefill_bands(tuple(loads), tuple(turns)):
+        prefills = min(load * most, busiest)
+        size = 2.0 * residual * most * most / least
+        met = prefills + often * step
+        found.append(Waits(replicas, replicas * batch, hold / 2, prefills, size, load, residual, met, step, own))
+    return found
+
+
+def _turn_s(run: Running, step: float) -> float:
+    """What a prompt takes where prompts queue: its prefill and the part of decode steps that its tokens fill."""
+    return run.prefill_s + step * run.prompt_steps if run.prefill_s > 0.0 else 0.0
+
+
+def _own_s(run: Running, step: float) -> float:
+    """Own prefill and the steps it shares, one for each chunk."""
+    return run.prefill_s + step * max(math.ceil(run.prompt_steps - 1e-9), 1)
 
 
 def prefill_bands(loads: tuple[float, ...], services: tuple[float, ...]) -> list[tuple[float, float]]:
@@ -215,46 +307,57 @@ def _exact(
     return low
 
 
-def first_token_s(runs: Sequence[Running], replicas: int, batch: int, utilisation: float, percentile: float) -> float:
-    """Percentile of the time to the first token at a utilisation, network excluded, by bisection of the tail."""
-    laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
-    if any(law.beyond(math.inf, utilisation) > tail for law in laws) or utilisation >= 1.0:
-        return math.inf
-    low, high = 0.0, max(law.own_s + law.step_s for law in laws) + 1e-6
-    while any(law.beyond(high, utilisation) > tail for law in laws):
-        low, high = high, 2 * high
-    for _ in range(100):
-        middle = (low + high) / 2
-        if any(law.beyond(middle, utilisation) > tail for law in laws):
-            low = middle
-        else:
-            high = middle
-    return high
+def late_share(runs: Sequence[Running], replicas: int, batch: int, utilisation: float, limit_s: float) -> float:
+    """Share of first tokens later than a limit (network excluded) in the worst mix, with every step a full batch's."""
+    return max(law.beyond(limit_s, utilisation) for law in waits(runs, replicas, batch))
 
 
-def mix_first_token_s(
-    runs: Sequence[Running], loads: Sequence[float], replicas: int, batch: int, utilisation: float, percentile: float
+def first_token_s(
+    runs: Sequence[Running],
+    loads: Sequence[float],
+    replicas: float,
+    batch: int,
+    utilisation: float,
+    percentile: float,
+    point: Point | None = None,
 ) -> float:
     """Percentile of the time to the first token over all requests of a pool that serves shapes at given loads.
 
-    The waits are those of the mix; each request adds its own prefill and the mean step.
+    Network excluded, by bisection of the tail. The waits are those of the mix; each request adds its own prefill and
+    the mean step. With a `point` the steps are those of the batch that really runs, else those of a full one.
     """
     share = [load / sum(loads) for load in loads]
-    parts = list(zip(share, runs, strict=True))
-    tokens = sum(weight * run.decode_steps for weight, run in parts)
-    step = sum(weight * run.decode_steps * run.step_s for weight, run in parts) / tokens if tokens > 0 else 0.0
-    service = [run.prefill_s + step if run.prefill_s > 0.0 else 0.0 for run in runs]
-    work = sum(weight * each for weight, each in zip(share, service, strict=True))
-    squared = sum(weight * each**2 for weight, each in zip(share, service, strict=True))
-    hold = sum(weight / run.rate for weight, run in parts)
-    slot = batch * sum(weight / run.rate**2 for weight, run in parts) / (2 * hold)
-    queue = squared / (2 * work) if work > 0.0 else 0.0
+    steps = [run.step_s for run in runs] if point is None else point.steps_s
+    tokens = sum(weight * run.decode_steps for weight, run in zip(share, runs, strict=True))
+    step = sum(w * run.decode_steps * each for w, run, each in zip(share, runs, steps, strict=True))
+    step = step / tokens if tokens > 0 else 0.0
+    turns = [_turn_s(run, step) for run in runs]
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(weight * value for weight, value in zip(share, values, strict=True))
+
+    hold = mean(1 / run.rate for run in runs)
+    work, turn = mean(run.prefill_s for run in runs), mean(turns)
+    used = 1.0 if point is None else point.running / (utilisation * batch)
     laws = [
-        Waits(replicas * batch, slot, work / hold if run.prefill_s > 0.0 else 0.0, queue, step, run.prefill_s + step)
+        Waits(
+            replicas,
+            replicas * batch,
+            batch * mean(1 / other.rate**2 for other in runs) / (2 * hold) * used,
+            work / hold if run.prefill_s > 0.0 else 0.0,
+            mean(other.prefill_s**2 for other in runs) / work if work > 0.0 else 0.0,
+            turn / hold if run.prefill_s > 0.0 else 0.0,
+            mean(each**2 for each in turns) / (2 * turn) if turn > 0.0 else 0.0,
+            mean(other.prefill_s + step if other.prefill_s > 0.0 else 0.0 for other in runs) / hold,
+            step,
+            _own_s(run, step),
+            used,
+            0.0 if point is None else point.slope,
+        )
         for run in runs
     ]
     tail = (100.0 - percentile) / 100.0
-    if utilisation >= 1.0 or utilisation * work / hold >= 1.0:
+    if utilisation >= 1.0 or utilisation * turn / hold >= NEARLY_ONE:
         return math.inf
 
     def beyond(limit_s: float) -> float:

@@ -44,6 +44,7 @@ class Running:
         kv_bytes: cache of one request at its full length, in whole pages.
         flop_share, bandwidth_share: of the peaks of all its devices.
         sustained: whether the rate was measured, so that it is known to be kept up with.
+        prompt_steps: steps whose token budget the prompt fills.
     """
 
     decode_steps: int
@@ -57,6 +58,7 @@ class Running:
     flop_share: float
     bandwidth_share: float
     sustained: bool = False
+    prompt_steps: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -192,6 +194,7 @@ def running(
         kv_bytes=model.kv_elements_per_token * BYTES_PER_KV_ELEMENT[way.kv_precision] * pages * PAGE,
         flop_share=flop / (holding * peak),
         bandwidth_share=read / (accelerator.hbm_bytes_per_s * step),
+        prompt_steps=prompt / TOKENS_IN_A_STEP,
     )
 
 

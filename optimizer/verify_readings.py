@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from optimizer.plan import Loss, ReadingLine
 from optimizer.verify_fleet import Fleet, Pool
-from optimizer.verify_latency import first_token_s, mix_first_token_s
+from optimizer.verify_latency import first_token_s
 from optimizer.verify_limits import asked, devices_by_slot, power_by_slot, region_shares, spot_loads
 from optimizer.verify_physics import itl_at, prefill_s
 from optimizer.verify_types import FLOW_RELATIVE, Findings
@@ -138,6 +138,10 @@ def _of_pool(fleet: Fleet, pool: Pool) -> list[tuple[str, float, float | None]]:
             sizes = range(1, pool.replicas[slot] + 1)
             ceilings = {fleet.utilisation(pool, size, exact=False) for size in sizes}
             found += [("pool load", busy, full) for full in ceilings]
+            if sum(tokens) > 0:
+                there = world.point(way, [pool.load[slot, s] for s in range(len(runs))], busy, pool.replicas[slot])
+                mean = sum(t * v for t, v in zip(tokens, there.itl_s, strict=True)) / sum(tokens)
+                found.append(("ITL at its load", mean, None))
     found.append(("ITL of a token", max(_token_s(fleet, pool)), None))
     return found
 
@@ -175,11 +179,9 @@ def _first_token(fleet: Fleet, reading: ReadingLine) -> set[tuple[float, float |
             if not replicas or busy <= 0.0 or not pool.availability:
                 continue
             full = busy / (replicas * pool.availability)
-            if len(runs) == 1:
-                alone = first_token_s(runs, replicas, way.batch, full, percentile)
-            else:
-                loads = [pool.load[slot, s] for s in range(len(runs))]
-                alone = mix_first_token_s(runs, loads, replicas, way.batch, full, percentile)
+            loads = [pool.load[slot, s] for s in range(len(runs))]
+            there = world.point(way, loads, full, replicas)
+            alone = first_token_s(runs, loads, replicas, way.batch, full, percentile, there)
             for origin, place in world.scenario.origins.items():
                 if reading.where != f"{way.workload}: {origin} -> {pool.key.region}":
                     continue

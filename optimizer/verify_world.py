@@ -6,6 +6,8 @@ Plain scalars, read from the scenario and its catalog; node types and their pric
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -13,6 +15,7 @@ from optimizer.verify_bands import Range, bands, caution
 from optimizer.verify_measured import measured_run, neighbours, said_of, seen
 from optimizer.verify_nodes import NodeFacts, node_facts
 from optimizer.verify_physics import NATIVE_RATES, Factors, Running, itl_at, kv_room_bytes, running
+from optimizer.verify_point import Point, point
 from optimizer.verify_types import NodeKey, PoolKey, Way
 
 ROUND_TRIP_TAIL = 1.3  # declared: P99 of a network round trip over its P50
@@ -27,6 +30,7 @@ class World:
         self.slots: tuple[str, ...] = tuple(slot.name for slot in scenario.slots)
         self.hours: dict[str, float] = {slot.name: slot.hours for slot in scenario.slots}
         self.running = lru_cache(maxsize=None)(self._running)
+        self.steps_s = lru_cache(maxsize=None)(self._steps_s)
         self.node = lru_cache(maxsize=None)(lambda key: node_facts(scenario, key))
         self.budget_s = lru_cache(maxsize=None)(self._budget_s)
         self.carbon_kg_per_kwh = lru_cache(maxsize=None)(self._carbon_kg_per_kwh)
@@ -76,6 +80,29 @@ class World:
         first = sum(share * (run.prefill_s + run.step_s) for share, run in zip(shares, runs, strict=True))
         itl_band, ttft_band = bands(model, accelerator, efficiency, way)
         return (itl, itl_band), (first, ttft_band)
+
+    def point(self, way: Way, loads: Sequence[float], utilisation: float, replicas: float) -> Point:
+        """Where each of so many replicas settles at a load; `loads` by shape, in any unit of rate."""
+        runs = self.running(way)
+        unit = utilisation / sum(load / run.rate for load, run in zip(loads, runs, strict=True))
+        rates = [load * unit for load in loads]
+        occupancies, steps = [run.occupancy_s for run in runs], [run.decode_steps for run in runs]
+        return point(rates, occupancies, steps, self.steps_s(way), replicas)
+
+    def _steps_s(self, way: Way) -> list[tuple[float, ...]]:
+        """Decode steps with 1 to b requests, by shape; where a full batch was measured, in proportion to that."""
+        workload = self.scenario.workloads[way.workload]
+        model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
+        efficiency, factors = self.catalog.efficiency(way.accelerator), self.factors(way)
+        table = [
+            [
+                running(model, accelerator, efficiency, replace(way, batch=k), shape, factors).step_s
+                for shape in workload.shapes
+            ]
+            for k in range(1, way.batch + 1)
+        ]
+        full = [run.step_s / last for run, last in zip(self.running(way), table[-1], strict=True)]
+        return [tuple(step * scale for step, scale in zip(row, full, strict=True)) for row in table]
 
     def rates(self, way: Way) -> tuple[float, ...]:
         """Requests a second of one replica, by shape."""

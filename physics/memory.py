@@ -19,6 +19,18 @@ RUNTIME_RESERVE_BYTES = 2.0e9
 STEP_TOKENS = 8192.0
 
 
+def prompt_steps(prompt_tokens: Any) -> Any:
+    """Steps whose whole token budget a prompt fills (count, not whole): ``s_in / 8192``.
+
+    Args:
+        prompt_tokens: ``s_in`` (tokens).
+
+    >>> float(prompt_steps(512)), float(prompt_steps(16384))
+    (0.0625, 2.0)
+    """
+    return np.asarray(prompt_tokens, dtype=float) / STEP_TOKENS
+
+
 def memory_s(read_bytes: Any, bytes_per_s: Any, efficiency: Any = 1.0) -> Any:
     """Seconds to read `read_bytes` [byte]: ``T = bytes / (BW eta)``.
 

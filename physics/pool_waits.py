@@ -1,6 +1,6 @@
-"""The waits of a pool of replicas, reduced to six numbers per row, and the search for the load that a limit allows.
+"""The waits of a pool of replicas, reduced to a few numbers per row, and the search for the load that a limit allows.
 
-`tail_latency` states the equations; this is their machinery: the law of the waits at a utilisation, a test of a limit
+`tail_latency` states the equations; this is their machinery: the laws of the waits at a utilisation, a test of a limit
 that avoids Erlang-C where cheap bounds decide, and a bisection over whole steps of utilisation, vectorised over rows.
 """
 
@@ -22,17 +22,25 @@ PREFILL_BANDS = 4
 STABLE = 1.0 - 1e-9
 """A prefill server busier than this counts as saturated."""
 
+# Calibrated against the simulator over pools of 1 to 30 replicas (benchmarks/first_token.py); see `tail_latency`.
+SLOT_SHARE_MARGIN = 2.0
+TURN_MARGIN = 1.25
+MEETING_LOAD = 0.30
+MEETING_POWER = 3.0
+
 _STEPS_PER_UNIT = round(1.0 / UTILISATION_STEP)
 _CHUNK = 16384  # rows that fit the cache of a core
+_MOST_SLOPE = 0.95
 
 
-def whole_steps(utilisation: float) -> float:
-    """A utilisation rounded down to a whole step, between 0 and 1.
+@dataclass(frozen=True)
+class Law:
+    """The wait of a request that has a slot: ``shift + [Exp(mean) with a probability] + U(0, step)``, times in s."""
 
-    >>> whole_steps(0.957), whole_steps(1.0)
-    (0.955, 1.0)
-    """
-    return float(np.floor(np.clip(utilisation, 0.0, 1.0) * _STEPS_PER_UNIT + 1e-9) / _STEPS_PER_UNIT)
+    shift_s: FloatArray
+    queue_share: FloatArray
+    queue_mean_s: FloatArray
+    step_s: FloatArray
 
 
 @dataclass(frozen=True)
@@ -40,18 +48,30 @@ class PoolWaits:
     """What the waits of a pool depend on, per row; all arrays of one shape.
 
     Attributes:
+        replicas: n, over which requests are balanced [1].
         servers: c = n b slots [1].
         slot_residual_s: E[h^2] / (2 E[h]) of the holding time h of a slot [s]; h/2 when all requests are alike.
-        prefill_busy: rho_p per unit of slot utilisation [1].
-        prefill_residual_s: E[S^2] / (2 E[S]) of the prefill service S [s].
-        step_s: T, a running step that an arrival finds [s].
-        own_s: the request's own prefill and the step it shares [s].
+        slots_used: slots in use per unit of utilisation, over b [1]; 1 where every step counts as that of a full batch.
+        slope: how much longer a step gets with the requests in it, d ln T / d ln k [1]; 0 with a full batch's step.
+        prefill_busy: share of time that goes to prefills, rho, per unit of utilisation [1].
+        prefill_size_s: E[p^2] / E[p] of the prefill time p [s].
+        turn_busy: the same share with the part of a decode step that a prompt's tokens need, per unit [1].
+        turn_residual_s: E[s^2] / (2 E[s]) of that time s [s].
+        meeting_busy: chance per unit of utilisation that a replica is in a step with a prefill [1].
+        step_s: T, a decode step [s].
+        own_s: the request's own prefill and the steps it shares [s].
     """
 
+    replicas: FloatArray
     servers: FloatArray
     slot_residual_s: FloatArray
+    slots_used: FloatArray
+    slope: FloatArray
     prefill_busy: FloatArray
-    prefill_residual_s: FloatArray
+    prefill_size_s: FloatArray
+    turn_busy: FloatArray
+    turn_residual_s: FloatArray
+    meeting_busy: FloatArray
     step_s: FloatArray
     own_s: FloatArray
 
@@ -59,12 +79,53 @@ class PoolWaits:
         """The same pools at the given rows of flat arrays."""
         return PoolWaits(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
 
-    def means_s(self, utilisation: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Mean slot wait of those who wait, prefill share rho_p, mean prefill queue of those who queue."""
-        slot_room = np.maximum(1.0 - utilisation, 1e-12)
-        busy = utilisation * self.prefill_busy
-        queue_room = np.maximum(1.0 - busy, 1e-12)
-        return self.slot_residual_s / (self.servers * slot_room), busy, self.prefill_residual_s / queue_room
+    def stable(self, utilisation: FloatArray) -> np.ndarray:
+        """Whether the prefills are kept up with."""
+        return np.asarray(utilisation * self.turn_busy < STABLE)
+
+    def laws(self, utilisation: FloatArray) -> tuple[Law, Law]:
+        """The law of steps that everybody shares, and the law of turns; the later of the two counts."""
+        spread = 1.0 / self.replicas
+        busy = np.minimum(utilisation * self.prefill_busy, STABLE)
+        step = self.step_s / (1.0 - busy)
+        ripple = spread * busy * self.prefill_size_s / (1.0 - busy**2)
+        found = step + ripple
+        others = busy * found
+        variance = spread * busy * self.prefill_size_s * found + (0.5 + busy) ** 2 * ripple * found
+        deviation = np.sqrt(variance)
+        narrow = deviation < others
+        scarce = np.where(others > 0.0, others, 1.0)
+        mean = np.where(narrow, deviation, (variance + others**2) / (2.0 * scarce))
+        share = np.where(narrow | (mean <= 0.0), 1.0, others / np.where(mean > 0.0, mean, 1.0))
+        together = Law(np.where(narrow, others - deviation, 0.0), share, np.where(others > 0.0, mean, 0.0), found)
+
+        turns = np.minimum(utilisation * self.turn_busy, STABLE)
+        meeting = np.minimum(utilisation * self.meeting_busy, 1.0)
+        missed = np.minimum(meeting / MEETING_LOAD, 1.0) ** np.minimum(self.replicas - 1.0, MEETING_POWER)
+        meets = np.minimum(np.maximum(meeting, turns), 1.0) * missed
+        rest = self.turn_residual_s * (1.0 + TURN_MARGIN * spread * turns / (1.0 - turns))
+        in_turn = Law(np.zeros_like(rest), meets, rest, self.step_s + np.zeros_like(rest))
+        return together, in_turn
+
+    def slot_servers(self, utilisation: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Servers and offered load of the Erlang-C that speaks for the slots (Hayward's equivalent system)."""
+        servers = np.maximum(self.servers / self._peakedness(utilisation), 1.0)
+        return servers, np.minimum(utilisation * self.slots_used, STABLE) * servers
+
+    def slot_share(self, utilisation: FloatArray) -> FloatArray:
+        """Probability that a request waits for a slot."""
+        return np.minimum(SLOT_SHARE_MARGIN * erlang_c(*self.slot_servers(utilisation)), 1.0)
+
+    def slot_mean_s(self, utilisation: FloatArray) -> FloatArray:
+        """Mean wait for a slot of those who wait [s]; a balanced replica's next slot is its own, not the pool's."""
+        room = np.maximum(1.0 - utilisation, 1e-12)
+        own = np.where(self.replicas > 1.0, self.replicas, 0.0)
+        return self.slot_residual_s / self.servers * (np.sqrt(self._peakedness(utilisation)) / room + own)
+
+    def _peakedness(self, utilisation: FloatArray) -> FloatArray:
+        """Variance over mean of the slots in use: each prefill holds up the others, and a fuller batch steps slower."""
+        idle = 1.0 - np.minimum(utilisation * self.prefill_busy, STABLE)
+        return 1.0 / (idle**2 * (1.0 - np.minimum(self.slope, _MOST_SLOPE)))
 
 
 def row_waits(
@@ -74,26 +135,13 @@ def row_waits(
     decode_step_s: ArrayLike,
     decode_steps: ArrayLike,
     requests_per_s: ArrayLike,
-    queue: tuple[ArrayLike, ArrayLike] | None,
-    holding_cv: ArrayLike,
+    prompt_steps: ArrayLike = 0.0,
 ) -> PoolWaits:
-    """The pool that serves one shape (or, with `queue` and `holding_cv`, this shape among others)."""
-    n, b, prefill, decode, steps, rate, cv = (
-        np.asarray(v, float)
-        for v in (replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, holding_cv)
-    )
-    step = np.where(steps > 0, decode, 0.0)
-    service = np.where(prefill > 0, prefill + step, 0.0)
-    mean, second = (np.asarray(v, float) for v in (queue or (service, service**2)))
-    prompt = (prefill > 0) & (mean > 0)
-    residual = np.where(prompt, second / (2.0 * np.where(mean > 0, mean, 1.0)), 0.0)
-    return PoolWaits(
-        servers=n * b,
-        slot_residual_s=b / rate * (1.0 + cv**2) / 2.0,
-        prefill_busy=np.where(prompt, rate * mean, 0.0),
-        prefill_residual_s=residual,
-        step_s=step,
-        own_s=prefill + step,
+    """The pool that serves one shape."""
+    columns = (np.asarray(v, float)[..., None] for v in (prefill_s, decode_step_s, decode_steps, requests_per_s))
+    prefill, decode, steps, rate = columns
+    return mix_waits(
+        replicas, batch, prefill, decode, steps, rate, np.ones(1), np.asarray(prompt_steps, float)[..., None]
     )
 
 
@@ -105,22 +153,32 @@ def mix_waits(
     decode_steps: FloatArray,
     requests_per_s: FloatArray,
     weights: FloatArray,
+    prompt_steps: FloatArray,
+    slots_used: ArrayLike = 1.0,
+    slope: ArrayLike = 0.0,
 ) -> PoolWaits:
     """The pool that serves shapes (last axis) by given shares of requests; `own_s` is of the longest prompt."""
-    b = np.asarray(batch, float)
+    b, n = np.asarray(batch, float), np.asarray(replicas, float)
     share = weights / weights.sum(axis=-1, keepdims=True)
     decoding = share * decode_steps
     step = (decoding * decode_step_s).sum(axis=-1) / np.maximum(decoding.sum(axis=-1), 1e-300)
-    service = np.where(prefill_s > 0, prefill_s + step[..., None], 0.0)
-    work = (share * service).sum(axis=-1)
+    turn, own = turn_s(prefill_s, step[..., None], prompt_steps), own_s(prefill_s, step[..., None], prompt_steps)
     holding = (share / requests_per_s).sum(axis=-1)  # of one slot in b
+    work, turns = (share * prefill_s).sum(axis=-1), (share * turn).sum(axis=-1)
+    meeting = (share * np.where(prefill_s > 0, prefill_s + step[..., None], 0.0)).sum(axis=-1)
     return PoolWaits(
-        servers=np.asarray(replicas, float) * b,
-        slot_residual_s=b * (share / requests_per_s**2).sum(axis=-1) / (2.0 * holding),
+        replicas=n,
+        servers=n * b,
+        slot_residual_s=b * (share / requests_per_s**2).sum(axis=-1) / (2.0 * holding) * slots_used,
+        slots_used=np.asarray(slots_used, float),
+        slope=np.asarray(slope, float),
         prefill_busy=work / holding,
-        prefill_residual_s=(share * service**2).sum(axis=-1) / (2.0 * np.maximum(work, 1e-300)),
+        prefill_size_s=(share * prefill_s**2).sum(axis=-1) / np.maximum(work, 1e-300),
+        turn_busy=turns / holding,
+        turn_residual_s=(share * turn**2).sum(axis=-1) / (2.0 * np.maximum(turns, 1e-300)),
+        meeting_busy=meeting / holding,
         step_s=step,
-        own_s=prefill_s.max(axis=-1) + step,
+        own_s=own.max(axis=-1),
     )
 
 
@@ -131,42 +189,70 @@ def worst_mix_waits(
     decode_step_s: FloatArray,
     decode_steps: FloatArray,
     requests_per_s: FloatArray,
+    prompt_steps: FloatArray,
 ) -> list[PoolWaits]:
     """Pools, one per band of the prefill share, of which the worst is no better than any mix of the shapes (last axis).
 
     The argument is in `tail_latency.usable_utilisation_mix`.
     """
-    b = np.asarray(batch, float)
+    b, n = np.asarray(batch, float), np.asarray(replicas, float)
     step = np.where(decode_steps > 0, decode_step_s, 0.0).max(axis=-1)
-    service = np.where(prefill_s > 0, prefill_s + step[..., None], 0.0)
-    return [
-        PoolWaits(
-            servers=np.asarray(replicas, float) * b,
-            slot_residual_s=b / requests_per_s.min(axis=-1) / 2.0,
-            prefill_busy=busy,
-            prefill_residual_s=residual,
-            step_s=step,
-            own_s=prefill_s.max(axis=-1) + step,
+    turn, own = turn_s(prefill_s, step[..., None], prompt_steps), own_s(prefill_s, step[..., None], prompt_steps)
+    prompted = prefill_s > 0
+    ratio = np.where(prompted, prefill_s / np.where(prompted, turn, 1.0), 0.0)
+    most = ratio.max(axis=-1)
+    least = np.where(prompted, ratio, 1.0).min(axis=-1)
+    busiest = (requests_per_s * prefill_s).max(axis=-1)
+    arrivals = np.where(prompted, requests_per_s, 0.0).max(axis=-1)
+    worst = []
+    for busy, residual in prefill_bands(requests_per_s * turn, turn):
+        prefills = np.minimum(busy * most, busiest)
+        worst.append(
+            PoolWaits(
+                replicas=n,
+                servers=n * b,
+                slot_residual_s=b / requests_per_s.min(axis=-1) / 2.0,
+                slots_used=np.ones_like(step),
+                slope=np.zeros_like(step),
+                prefill_busy=prefills,
+                prefill_size_s=2.0 * residual * most**2 / least,
+                turn_busy=busy,
+                turn_residual_s=residual,
+                meeting_busy=prefills + arrivals * step,
+                step_s=step,
+                own_s=own.max(axis=-1),
+            )
         )
-        for busy, residual in prefill_bands(requests_per_s * service, service)
-    ]
+    return worst
+
+
+def turn_s(prefill_s: FloatArray, step_s: FloatArray, prompt_steps: FloatArray) -> FloatArray:
+    """What a prompt takes when prompts queue: its prefill and its share of the steps whose token budget it uses [s]."""
+    return np.where(prefill_s > 0, prefill_s + step_s * prompt_steps, 0.0)
+
+
+def own_s(prefill_s: FloatArray, step_s: FloatArray, prompt_steps: FloatArray) -> FloatArray:
+    """Own prefill and the decode steps that it shares [s]: as many as the chunks of the prompt, at least one."""
+    return prefill_s + step_s * np.maximum(np.ceil(prompt_steps - 1e-9), 1.0)
 
 
 def meets_limit(pool: PoolWaits, slack_s: FloatArray, tail: float, utilisation: FloatArray) -> np.ndarray:
     """Whether P(waits > slack) <= tail; Erlang-C is asked only where 0 and `erlang_c_ceiling` do not decide."""
-    slot_mean, busy, queue_mean = pool.means_s(utilisation)
-    stable = busy < STABLE
-    free, queued = wait_survivals(slack_s, slot_mean, np.minimum(busy, 1.0), queue_mean, pool.step_s)
-    # The survival is linear in C, so the limit is a threshold on C itself.
-    threshold = (tail - free) / np.maximum(queued - free, 1e-300)
-    possible = stable & (free <= tail) & (utilisation < 1.0)
+    stable, slot_mean = pool.stable(utilisation), pool.slot_mean_s(utilisation)
+    possible, threshold = stable & (utilisation < 1.0), np.full(np.shape(slack_s), np.inf)
+    for law in pool.laws(utilisation):
+        free, queued = wait_survivals(slack_s - law.shift_s, slot_mean, law.queue_share, law.queue_mean_s, law.step_s)
+        # The survival is linear in the share that waits for a slot, so the limit is a threshold on that share.
+        threshold = np.minimum(threshold, (tail - free) / np.maximum(queued - free, 1e-300))
+        possible &= free <= tail
     meets = possible & (threshold >= 1.0)
     open_rows = np.flatnonzero(possible & ~meets)
-    load = utilisation[open_rows] * pool.servers[open_rows]
-    sure = erlang_c_ceiling(pool.servers[open_rows], load) <= threshold[open_rows]
+    servers, load = (values[open_rows] for values in pool.slot_servers(utilisation))
+    allowed = threshold[open_rows] / SLOT_SHARE_MARGIN
+    sure = erlang_c_ceiling(servers, load) <= allowed
     meets[open_rows] = sure
     unsure = open_rows[~sure]
-    meets[unsure] = erlang_c(pool.servers[unsure], load[~sure]) <= threshold[unsure]
+    meets[unsure] = erlang_c(servers[~sure], load[~sure]) <= allowed[~sure]
     return np.where(np.isinf(slack_s) & (slack_s > 0), stable, meets)
 
 
@@ -185,6 +271,15 @@ def usable_steps(pool: PoolWaits, limit_s: FloatArray, tail: float, top: np.ndar
         below, above = np.where(good, middle, below), np.where(good, above, middle)
     low[rows] = below
     return low
+
+
+def whole_steps(utilisation: float) -> float:
+    """A utilisation rounded down to a whole step, between 0 and 1.
+
+    >>> whole_steps(0.957), whole_steps(1.0)
+    (0.955, 1.0)
+    """
+    return float(np.floor(np.clip(utilisation, 0.0, 1.0) * _STEPS_PER_UNIT + 1e-9) / _STEPS_PER_UNIT)
 
 
 def usable_within(pool: PoolWaits, limit_s: ArrayLike, percentile: float, max_utilisation: ArrayLike) -> FloatArray:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from physics.layout import Layout, RowBuilder
-from physics.pool_waits import STABLE, mix_waits, row_waits, usable_within, worst_mix_waits
 from physics.pool_waits import UTILISATION_STEP as UTILISATION_STEP
-from physics.queueing import FloatArray, erlang_c, tail_probability, wait_quantile_s, wait_survival
+from physics.pool_waits import Law, mix_waits, own_s, row_waits, usable_within, worst_mix_waits
+from physics.queueing import FloatArray, erlang_c, tail_probability, wait_survival
 from physics.shared_rows import closed_rows
 from physics.size_bands import size_band_rows
 from physics.wall import Block, Wall
@@ -104,17 +104,23 @@ def ttft_quantile_s(
     decode_steps: ArrayLike,
     requests_per_s: ArrayLike,
     percentile: float,
-    queue: tuple[ArrayLike, ArrayLike] | None = None,
-    holding_cv: ArrayLike = 0.0,
+    prompt_steps: ArrayLike = 0.0,
 ) -> FloatArray:
-    """Quantile of the time to the first token in a pool, network excluded.
+    """Quantile of the time to the first token in a pool that serves one shape, network excluded.
 
-    ``TTFT = slot wait + prefill queue + rest of the running step + t_pre + t_dec``; the quantile is of the sum.
-    Slot wait: 0 with probability 1 - C, else exponential with mean ``h/(c (1 - u)) (1 + cv^2)/2``, where C is Erlang-C
-    of c = n b slots at load u c and h = b/mu is how long a request holds its slot. Prefill queue: M/G/1 per replica at
-    u mu arrivals per second with service t_pre + t_dec (a prefill shares its step): 0 with probability 1 - rho_p, else
-    exponential with mean W/rho_p. The running step is uniform on 0..t_dec. A shape without a prompt has no prefill
-    and no prefill queue; without decode steps (d = 0) nothing else runs and t_dec counts as 0.
+    ``TTFT = slot wait + shared wait + t_pre + t_dec``; the quantile is of the sum. Requests go to the replica with the
+    least 4 x waiting + running. Engines batch continuously: all prompts that wait share the next step, as far as its
+    token budget goes. With lambda = u mu arrivals a second at a replica, rho = lambda t_pre and phi = 1/n:
+
+    - Slot wait: 0 with probability 1 - C, else exponential. Prefills hold up everybody and requests come in bunches, so
+      the slots in use vary by z = 1/(1 - rho)^2 times a Poisson count: C is twice the Erlang-C of c/z slots (Hayward's
+      equivalent system), its mean ``h/2 (sqrt(z)/(c (1 - u)) + 1/b)``, c = n b, h = b/mu; 1/b is left out at n = 1.
+    - Shared wait, the later of two laws. *Together*: the rest of a running step, uniform on 0..S, and the prefills of
+      the others in mine, exponential with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``, shifted
+      where that is narrower than an exponential; ``S = t_dec/(1 - rho) + w``, ``w = phi rho t_pre/(1 - rho^2)``. A
+      balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the token budget: M/D/1 of services
+      s = t_pre + t_dec x prompt_steps, with probability ``min(1, m/.30)^min(n - 1, 3)`` times the chance m of meeting
+      a step with a prefill, m = lambda (t_pre + t_dec): balancing sends few there until many are busy.
 
     Args:
         utilisation: u, slot utilisation [1].
@@ -125,48 +131,23 @@ def ttft_quantile_s(
         decode_steps: d [1].
         requests_per_s: mu, rate of one full replica, b/(d t_dec + b t_pre) [1/s].
         percentile: 50, 99 ... [percent].
-        queue: mean [s] and second moment [s^2] of the prefill service where other shapes share the pool, per arrival
-            at u mu a second; of this row alone if absent.
-        holding_cv: coefficient of variation of the holding time [1]; 0 when all requests are alike.
+        prompt_steps: steps whose token budget the prompt fills [1]; a longer prompt shares as many steps.
 
     Returns:
-        Seconds, infinite where the pool is not stable. The waits are taken as independent. Against a step-by-step
-        simulation of one replica at loads of 0.5 to 0.9, P99 is within 25 % (high by up to 18 % at low loads, low by
-        4-24 % at high ones), except at the knee where slots just begin to run out: there it is up to 40 % low, which
-        as a load is 0.045 too much at most.
+        Seconds, infinite where the pool is not stable. The margins 2, 1.25, .30 and 3 are calibrated against a
+        simulation request by request (docs/accuracy.md says how near they come).
+
+    Reference: Whitt (1984), doi:10.1002/j.1538-7305.1984.tb00104.x, for Hayward's approximation.
 
     >>> round(float(ttft_quantile_s(0.8, 4, 32, 0.03, 0.02, 255, 5.28, 99)), 3)
-    0.172
+    0.396
     """
-    u = np.asarray(utilisation, float)
-    pool = row_waits(replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, queue, holding_cv)
-    slot_mean, busy, queue_mean = pool.means_s(u)
-    waiting = erlang_c(pool.servers, u * pool.servers)
-    wait = wait_quantile_s(percentile, waiting, slot_mean, busy, queue_mean, pool.step_s)
-    return np.where((u < 1.0) & (busy < STABLE), wait + pool.own_s, np.inf)
-
-
-def ttft_mean_s(
-    utilisation: ArrayLike,
-    replicas: ArrayLike,
-    batch: ArrayLike,
-    prefill_s: ArrayLike,
-    decode_step_s: ArrayLike,
-    decode_steps: ArrayLike,
-    requests_per_s: ArrayLike,
-    queue: tuple[ArrayLike, ArrayLike] | None = None,
-    holding_cv: ArrayLike = 0.0,
-) -> FloatArray:
-    """Mean time to the first token, network excluded: the sum of the means. Arguments: `ttft_quantile_s`.
-
-    >>> round(float(ttft_mean_s(0.0, 4, 32, 0.03, 0.02, 255, 5.28)), 3)  # idle: half a step, then prefill and its step
-    0.06
-    """
-    u = np.asarray(utilisation, float)
-    pool = row_waits(replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, queue, holding_cv)
-    slot_mean, busy, queue_mean = pool.means_s(u)
-    total = erlang_c(pool.servers, u * pool.servers) * slot_mean + busy * queue_mean + pool.step_s / 2.0 + pool.own_s
-    return np.where((u < 1.0) & (busy < STABLE), total, np.inf)
+    columns = (np.asarray(v, float)[..., None] for v in (prefill_s, decode_step_s, decode_steps, requests_per_s))
+    prefill, decode, steps, rate = columns
+    chunks = np.asarray(prompt_steps, float)[..., None]
+    return ttft_mix_quantile_s(
+        utilisation, replicas, batch, prefill, decode, steps, rate, np.ones(1), percentile, chunks
+    )
 
 
 # ---- how full a pool may run --------------------------------------------------------------------------------------
@@ -182,23 +163,23 @@ def usable_utilisation(
     requests_per_s: ArrayLike,
     percentile: float,
     max_utilisation: ArrayLike,
-    holding_cv: ArrayLike = 0.0,
+    prompt_steps: ArrayLike = 0.0,
 ) -> FloatArray:
     """Largest slot utilisation at which the TTFT quantile is within the limit, rounded down to `UTILISATION_STEP`.
 
     Args:
         limit_s: limit of the TTFT quantile less the round trip [s]; infinite = only stability and the cap count.
         max_utilisation: cap of the answer [1].
-        replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, percentile, holding_cv: as in
+        replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, percentile, prompt_steps: as in
             `ttft_quantile_s`. All arrays broadcast: rows in shape (rows, 1) against pool sizes in shape (sizes,).
 
     Returns:
         Utilisation [1]; 0 where even an idle pool misses the limit. Always short of saturating the prefill server.
 
     >>> [float(u) for u in usable_utilisation(0.5, [1, 2, 8], 32, 0.03, 0.02, 255, 5.28, 99, 0.95)]
-    [0.7, 0.8, 0.925]
+    [0.635, 0.725, 0.87]
     """
-    pool = row_waits(replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, None, holding_cv)
+    pool = row_waits(replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps)
     return usable_within(pool, limit_s, percentile, max_utilisation)
 
 
@@ -212,38 +193,38 @@ def usable_utilisation_mix(
     requests_per_s: ArrayLike,
     percentile: float,
     max_utilisation: ArrayLike,
+    prompt_steps: ArrayLike = 0.0,
 ) -> FloatArray:
     """Usable utilisation of a pool that may serve any mix of shapes: safe for every mix, exact for one shape.
 
     Why it is safe. Let u be the slot utilisation and w the shares of busy slots held by each shape.
-    (1) C depends on u alone. Of those who wait for a slot the mean wait is E[h^2]/(2 E[h])/(c (1 - u)), and
-    E[h^2]/E[h] <= max h, reached by the pure shape that holds its slot longest. (The bound of cv^2 on [h_min, h_max],
-    (h_max - h_min)^2/(4 h_max h_min), is reached by another mix than the longest mean: using both would count twice.)
-    (2) The mean wait W of the prefill queue is linear-fractional in w, so it is largest at a pure shape. The tail is
-    not: a mix can join the frequent prefills of one shape with the long ones of another. But
-    P(queue > t) = rho_p exp(-t (1 - rho_p)/R), R = E[S^2]/(2 E[S]), grows with rho_p and with R; so for each of
-    `PREFILL_BANDS` bands of rho_p the band's upper end and the largest R of its mixes bound every mix in it.
-    (3) Every step is at most the longest t_dec, every own prefill at most the longest t_pre; the quantile over all
-    requests is at most the largest of the shapes' quantiles.
-    So the limit holds for the requests of each shape by itself, and then over all requests. Measured against the least
-    usable utilisation of the pure shapes (not safe: some mixes then miss the limit by 14 %), this costs 1-4 % on
-    average where the limit is 3-10 times the longest prefill, 9 % at 1.3 times, and most of the pool where a long
-    prompt must pass among many short ones with little to spare.
+    (1) C depends on u and on rho, in which it grows. Of those who wait for a slot the mean wait is proportional to
+    E[h^2]/(2 E[h]), and E[h^2]/E[h] <= max h, reached by the pure shape that holds its slot longest.
+    (2) Both laws of the shared wait grow with the load of prefills and with E[S^2]/E[S] of a prompt's turn S. Both are
+    linear-fractional in w, so each is largest at a pure shape; but a mix can join the frequent prompts of one shape
+    with the long ones of another. So for each of `PREFILL_BANDS` bands of the load the band's upper end and the largest
+    E[S^2]/E[S] of its mixes bound every mix in it. The prefill alone is a share of the turn between the least and the
+    largest of the shapes, which bounds rho and E[t_pre^2]/E[t_pre]; a step with a prefill is met no oftener than by
+    rho and the most frequent prompts together.
+    (3) Every step is at most the longest t_dec, every own prefill with its steps at most the longest of these; the
+    quantile over all requests is at most the largest of the shapes' quantiles.
+    So the limit holds for the requests of each shape by itself, and then over all requests.
 
     Args:
         limit_s, replicas, batch, percentile, max_utilisation: as in `usable_utilisation`.
-        prefill_s, decode_step_s, decode_steps, requests_per_s: as there, with one more axis, the last, over shapes.
+        prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps: as there, with one more axis, the last,
+            over shapes.
 
     Returns:
         Utilisation [1], of the shape of the other arguments broadcast with all axes but the last of these.
 
     >>> float(usable_utilisation_mix(0.5, 2, 32, [0.03], [0.02], [255], [5.28], 99, 0.95))
-    0.8
+    0.725
     """
-    prefill, decode, steps, rate = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s))
+    prefill, decode, steps, rate, chunks = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps))
     )
-    worst = worst_mix_waits(replicas, batch, prefill, decode, steps, rate)
+    worst = worst_mix_waits(replicas, batch, prefill, decode, steps, rate, chunks)
     answer = np.asarray(max_utilisation, float)
     for pool in reversed(worst):  # the busiest band first: what it allows caps the rest, which then mostly pass at once
         answer = usable_within(pool, limit_s, percentile, answer)
@@ -260,41 +241,56 @@ def ttft_mix_quantile_s(
     requests_per_s: ArrayLike,
     weights: ArrayLike,
     percentile: float,
+    prompt_steps: ArrayLike = 0.0,
+    slots_used: ArrayLike = 1.0,
+    slope: ArrayLike = 0.0,
 ) -> FloatArray:
     """TTFT quantile over all requests of a pool at an actual mix of shapes, network excluded: a report's figure.
 
-    The shapes share the waits (slot wait with the holding time's moments over the mix, prefill queue with the prompts'
-    service moments, a running step that is the mean over decode steps); each adds its own prefill and that step. The
-    survival function over requests is the weighted mean of the shapes'; bisection gives its quantile.
+    The shapes share the waits (with the moments of holding times and prompts over the mix, and a step that is the mean
+    over decode steps); each adds its own prefill and the steps it shares. The survival function over requests is the
+    weighted mean of the shapes'; bisection gives its quantile.
 
     Args:
         weights: share of requests of each shape [1], last axis; normalised here.
-        prefill_s, decode_step_s, decode_steps, requests_per_s: as in `ttft_quantile_s`, with a last axis over shapes.
+        prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps: as in `ttft_quantile_s`, with a last axis
+            over shapes.
         utilisation, replicas, batch, percentile: as in `ttft_quantile_s`.
+        slots_used, slope: of the batch that really runs (`operating_point`): slots in use over u b, and d ln T / d ln k
+            of its step, which raises z by 1/(1 - slope). 1 and 0 take every step as that of a full batch: an upper end.
 
     >>> round(float(ttft_mix_quantile_s(0.8, 4, 32, [0.03] * 2, [0.02] * 2, [255] * 2, [5.28] * 2, [1, 3], 99)), 3)
-    0.172
+    0.396
     """
-    prefill, decode, steps, rate, weight = np.broadcast_arrays(
-        *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s, weights))
+    prefill, decode, steps, rate, weight, chunks = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s, weights, prompt_steps))
     )
     u, share = np.asarray(utilisation, float), weight / weight.sum(axis=-1, keepdims=True)
-    pool = mix_waits(replicas, batch, prefill, decode, steps, rate, weight)
-    slot_mean, busy, queue_mean = pool.means_s(u)
-    waiting = erlang_c(pool.servers, u * pool.servers)
+    pool = mix_waits(replicas, batch, prefill, decode, steps, rate, weight, chunks, slots_used, slope)
+    own = own_s(prefill, pool.step_s[..., None], chunks)
+    waiting, slot_mean, laws = pool.slot_share(u), pool.slot_mean_s(u), pool.laws(u)
     tail = tail_probability(percentile)
-    step = pool.step_s
-    high = pool.own_s + step + (slot_mean + queue_mean) * np.log(2.0 / tail)
+    longest = np.maximum(*(law.shift_s + law.step_s + law.queue_mean_s * np.log(4.0 / tail) for law in laws))
+    high = pool.own_s + longest + slot_mean * np.log(4.0 / tail)
     low = np.zeros_like(high)
-    for _ in range(44):
+    for _ in range(48):
         middle = 0.5 * (low + high)
         beyond = np.zeros_like(high)
         for s in range(share.shape[-1]):
-            queued = np.where(prefill[..., s] > 0, busy, 0.0)
-            rest = middle - prefill[..., s] - step
-            beyond = beyond + share[..., s] * wait_survival(rest, waiting, slot_mean, queued, queue_mean, step)
+            rest = middle - own[..., s]
+            beyond = beyond + share[..., s] * np.maximum(
+                *(_beyond(rest, law, prefill[..., s] > 0, waiting, slot_mean) for law in laws)
+            )
         low, high = np.where(beyond > tail, middle, low), np.where(beyond > tail, high, middle)
-    return np.where((u < 1.0) & (busy < STABLE), high, np.inf)
+    return np.where((u < 1.0) & pool.stable(u), high, np.inf)
+
+
+def _beyond(
+    rest_s: FloatArray, law: Law, prompted: ArrayLike, waiting: FloatArray, slot_mean: FloatArray
+) -> FloatArray:
+    """P(waits > rest); a request without a prompt meets no queue of prompts, only the rest of the step."""
+    shift, queued = np.where(prompted, law.shift_s, 0.0), np.where(prompted, law.queue_share, 0.0)
+    return wait_survival(rest_s - shift, waiting, slot_mean, queued, law.queue_mean_s, law.step_s)
 
 
 # ---- between tokens -----------------------------------------------------------------------------------------------
