@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from optimizer import calibrate_fit as fit
-from optimizer.predicted_rows import Batch, efficiency_of, group_names, overload, predict, prepare, seen_by_client
+from optimizer.predicted_rows import Batch, efficiency_of, group_names, overload, prepare, seen_by_client
 from physics import pricing
 from scenarios.measured import LeftOut, Table
 
@@ -188,9 +187,14 @@ class _Work:
                 logs = np.log(self.table.itl_s[part.rows]), np.log(self.table.ttft_s[part.rows])
             made.append(
                 fit.Rows(
-                    part, fit.stacked(part), self.group[part.rows], *logs, weight[part.rows],
-                    np.where(known, fit.TTFT_WEIGHT * weight[part.rows], 0.0), self.clusters[part.rows],
-                )  # fmt: skip
+                    part,
+                    fit.stacked(part),
+                    self.group[part.rows],
+                    *logs,
+                    weight[part.rows],
+                    np.where(known, fit.TTFT_WEIGHT * weight[part.rows], 0.0),
+                    self.clusters[part.rows],
+                )
             )
         return fit.Problem(made, len(self.keys), self._limits(usable))
 
@@ -207,7 +211,7 @@ class _Work:
     def _limits(self, usable: Column) -> list[fit.ReadLimit]:
         """The weight-read band, for the engine that fleets are planned with."""
         found = []
-        for group, (generation, engine) in enumerate(self.keys):
+        for group, (_, engine) in enumerate(self.keys):
             names = sorted(set(self.table.accelerator[usable & (self.group == group)]))
             if engine == "vllm" and names:
                 cases = _read_cases(self.catalog, names[0], engine)
@@ -320,6 +324,3 @@ def _read_share(case: Batch, runs: Any) -> Column:
     prices = pricing.price(case.model, runs, shapes_of(case))
     read = pricing.read_parameters(case.model) * runs.weight_bytes_per_parameter
     return read / (runs.hbm_bytes_per_s * prices.decode_step_s[:, 0])
-
-
-__all__ = ["Bands", "Calibrated", "Calibration", "calibrate", "partial", "predict", "Sequence"]

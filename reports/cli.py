@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from reports import options
+from reports.accuracy import calibrate, validate
 from reports.cheapest import cheapest
 from reports.problems import INTERRUPTED, failed
 from reports.simulate import simulate
@@ -117,6 +118,10 @@ def verify(
 
 
 app.command()(simulate)
+
+
+app.command()(validate)
+app.command()(calibrate)
 
 
 @app.command()

@@ -102,7 +102,7 @@ class Names:
 
     def near_model(self, written: str) -> str:
         """What to say of an unknown model."""
-        return _near(bare(written), self._known_models, "add it to a catalog file: --catalog FILE")
+        return _near(bare(written), self._known_models, "describe it in a catalog file: --file FILE")
 
     def near_accelerator(self, written: str) -> str:
         """What to say of an unknown system."""
