@@ -8,7 +8,7 @@ from array import array
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios
@@ -112,6 +112,7 @@ def as_csv(sizes: list[tuple[int, int]], head: str = "prompt_tokens,output_token
     return head + "\n" + "".join(f"{p},{d}\n" for p, d in sizes)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.integers(0, 10_000), st.integers(1, 5), st.integers(1, 5))
 def test_classes_keep_the_load_and_ask_for_no_less_work(requests: int, seed: int, across: int, down: int):
     """The work of a request is a sum of its tokens and of products of two, none with a minus."""
