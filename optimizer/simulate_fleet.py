@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from optimizer.at_load import AtLoad
 from optimizer.candidates import Table, table
 from optimizer.plan import Plan
 from optimizer.simulate_pool import FloatArray, Replica, replica_of
@@ -18,7 +19,6 @@ from optimizer.verify_routing import Server, add_mix_rows
 from optimizer.verify_types import PoolKey, Way
 from optimizer.verify_world import World
 from physics.pricing import Prices
-from physics.tail_latency import ttft_mix_quantile_s
 
 if TYPE_CHECKING:
     from scenarios.schema import Scenario
@@ -36,29 +36,15 @@ class Priced:
     row: int
     slots: int
     replica: Replica
+    at_load: AtLoad
 
     def promised_s(self, busy: float, replicas: int, loads: FloatArray, percentile: float) -> float:
         """What wall 7 says of the first token at a load, network excluded."""
-        prices, row = self.prices, self.row
-        rates = prices.requests_per_s[row]
-        return float(
-            ttft_mix_quantile_s(
-                busy / replicas,
-                replicas,
-                self.slots,
-                prices.prefill_s[row],
-                prices.decode_step_s[row],
-                prices.decode_steps,
-                rates,
-                loads,
-                percentile,
-            )
-        )
+        return self.at_load.first_token_s(busy / replicas, replicas, loads, percentile)
 
-    def itl_s(self, loads: FloatArray) -> float:
-        """What wall 4 says between tokens with all slots in use, over the mix by its tokens; 0 without decode steps."""
-        tokens = loads * self.prices.decode_steps
-        return float((tokens * self.prices.itl_s[self.row]).sum() / tokens.sum()) if tokens.sum() > 0 else 0.0
+    def itl_s(self, busy: float, replicas: int, loads: FloatArray) -> float:
+        """What wall 4 says between tokens at a load, over the mix by its tokens; 0 without decode steps."""
+        return self.at_load.itl_s(busy / replicas, replicas, loads)
 
 
 class SimulatedFleet:
@@ -86,7 +72,7 @@ class SimulatedFleet:
             found = table(scenario.model_copy(update={"accelerators": (way.accelerator,)}), only, {})
             row = _row(found, way)
             replica = replica_of(found.model, found.runs.take([row]), workload.shapes, found.prices, row, self.spread)
-            self._priced[way] = Priced(found.prices, row, way.batch, replica)
+            self._priced[way] = Priced(found.prices, row, way.batch, replica, AtLoad(found, row))
         return self._priced[way]
 
     def shapes(self, workload: str) -> int:

@@ -46,8 +46,9 @@ class Record:
 def estimate(values: Sequence[float]) -> Estimate:
     """Mean and 95 % half-width of one value per seed.
 
-    >>> estimate([1.0, 2.0, 3.0])
-    Estimate(value=2.0, half_width=2.484338137...)
+    >>> found = estimate([1.0, 2.0, 3.0])
+    >>> found.value, round(found.half_width, 3)
+    (2.0, 2.484)
     """
     sample = np.asarray(values, float)
     if sample.size < 2:
@@ -99,9 +100,13 @@ class Promises:
         """Percentile of a pool, network excluded."""
         return float(self.law_s(key)[_LAW.index(percentile)])
 
+    def token_s(self, key: PoolKey) -> float:
+        """Mean time between tokens in a pool; 0 without decode steps."""
+        return self.fleet.priced(key.way).itl_s(self.busy[key], self.left[key], self.loads[key])
+
     def itl_s(self, entries: Sequence[tuple[str, int, str, PoolKey]]) -> float | None:
         """Mean over the requests of some routes."""
-        found = [(self.routes[key], self.fleet.priced(key[3].way).itl_s(self.loads[key[3]])) for key in entries]
+        found = [(self.routes[key], self.token_s(key[3])) for key in entries]
         total = sum(rate for rate, itl in found if itl > 0)
         return sum(rate * itl for rate, itl in found) / total if total > 0 else None
 

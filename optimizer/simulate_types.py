@@ -47,7 +47,7 @@ class Group(Part):
     """What wall 7 says at this load."""
     promised_ttft_p99_s: float
     promised_itl_s: float | None
-    """What wall 4 says with all slots in use, the mean over requests."""
+    """What wall 4 says at this load, the mean over requests."""
     replicas: int | None = None
     load: float | None = None
     """Share of the pool's rate with all slots in use that it is asked for."""
