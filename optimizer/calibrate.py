@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer import calibrate_fit as fit
 from optimizer.predicted_rows import Batch, efficiency_of, group_names, overload, prepare, seen_by_client
-from physics import pricing
+from physics import closed_loop, pricing
 from scenarios.measured import LeftOut, Table
 
 Column = np.ndarray
@@ -308,8 +308,10 @@ def _read_cases(catalog: Any, accelerator: str, engine: str) -> list[Batch]:
         if held:
             which, batch = np.repeat(np.arange(len(held)), 2), np.tile([1.0, 4.0], len(held))
             size = len(which)
-            columns = (np.full(size, 512.0), np.full(size, 256.0), *np.full((2, size), ""), *np.zeros((2, size), bool))
-            cases.append(Batch(model, np.arange(size), pricing.gather(held, which, 1, batch), *columns))
+            client = closed_loop.clients([engine] * size, [""] * size, experts=False)
+            runs = pricing.gather(held, which, 1, batch)
+            tokens = np.full(size, 512.0), np.full(size, 256.0)
+            cases.append(Batch(model, np.arange(size), runs, *tokens, client, np.zeros(size, dtype=bool)))
     return cases
 
 
@@ -319,8 +321,6 @@ def _fits(model: Any, chip: Mapping[str, float]) -> bool:
 
 def _read_share(case: Batch, runs: Any) -> Column:
     """Weight bytes over bandwidth times step, of each run."""
-    from optimizer.predicted_rows import shapes_of
-
-    prices = pricing.price(case.model, runs, shapes_of(case))
+    prices = pricing.price(case.model, runs, case.requests)
     read = pricing.read_parameters(case.model) * runs.weight_bytes_per_parameter
     return read / (runs.hbm_bytes_per_s * prices.decode_step_s[:, 0])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from types import SimpleNamespace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from physics import bands, closed_loop, pricing
+from scenarios.errors import Problem, ScenarioError
 from scenarios.measured import LeftOut, Table
 
 Column = np.ndarray
@@ -27,8 +26,8 @@ class Batch:
         rows: places in the table.
         runs: the deployments, one per row; the batch is the client's concurrency.
         prompt_tokens, output_tokens: of each row's request (count).
-        engine, version: of each row; they tell the client's habits.
-        speculative, disaggregated: of each row.
+        client: of each row.
+        disaggregated: of each row.
     """
 
     model: Any
@@ -36,15 +35,21 @@ class Batch:
     runs: pricing.Runs
     prompt_tokens: Column
     output_tokens: Column
-    engine: Column
-    version: Column
-    speculative: Column
+    client: closed_loop.Client
     disaggregated: Column
+
+    @property
+    def requests(self) -> pricing.Requests:
+        """Each row's own request."""
+        return pricing.each_row(self.prompt_tokens, self.output_tokens)
 
     def take(self, which: Any) -> Batch:
         """Some of the rows, or some of them many times."""
-        columns = (getattr(self, column.name)[which] for column in fields(self)[3:])
-        return Batch(self.model, self.rows[which], self.runs.take(which), *columns)
+        client = replace(self.client, **{name: column[which] for name, column in vars(self.client).items()})
+        return Batch(
+            self.model, self.rows[which], self.runs.take(which), self.prompt_tokens[which], self.output_tokens[which],
+            client, self.disaggregated[which],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -90,49 +95,21 @@ def prepare(table: Table, catalog: Any) -> tuple[list[Batch], Table, tuple[LeftO
     left_out = [*table.left_out]
     for reason, rows in reasons.items():
         left_out.append(LeftOut(reason, len(rows), int(table.line[rows[0]])))
+    if not usable.any():
+        raise ScenarioError(Problem(table.file, one.first_line, "", one.reason) for one in left_out)
     kept, which = table.take(usable), which[usable]
     return [_batch(catalog, kept, chips, which, name) for name in dict.fromkeys(kept.model)], kept, tuple(left_out)
 
 
-def shapes_of(batch: Batch) -> Any:
-    """Each row's own request, as `physics.pricing` takes it."""
-    if hasattr(closed_loop, "client_columns"):
-        return pricing.each_row(batch.prompt_tokens, batch.output_tokens)
-    return [SimpleNamespace(prompt_tokens=512, output_tokens=256, cached_context_tokens=0)]
-
-
 def seen_by_client(batch: Batch, runs: pricing.Runs) -> tuple[Column, Column]:
     """ITL and TTFT [s] of a model's rows, run as `runs`."""
-    if hasattr(closed_loop, "client_columns"):
-        shapes = pricing.each_row(batch.prompt_tokens, batch.output_tokens)
-        client = closed_loop.client_columns(batch.engine, batch.version)
-        return closed_loop.measured(batch.model, runs, shapes, client, batch.speculative, batch.disaggregated)
-    itl, ttft = np.zeros(len(runs)), np.zeros(len(runs))
-    for rows, shape in _by_shape(batch):
-        itl[rows], ttft[rows] = closed_loop.measured(batch.model, runs.take(rows), [shape])
-    return itl, ttft
-
-
-def _by_shape(batch: Batch) -> Iterator[tuple[Column, Any]]:
-    pairs = np.column_stack((batch.prompt_tokens, batch.output_tokens))
-    shapes, inverse = np.unique(pairs, axis=0, return_inverse=True)
-    for k, (prompt, output) in enumerate(shapes):
-        yield (
-            np.flatnonzero(inverse.ravel() == k),
-            SimpleNamespace(prompt_tokens=prompt, output_tokens=output, cached_context_tokens=0),
-        )
+    return closed_loop.measured(batch.model, runs, batch.requests, batch.client, batch.disaggregated)
 
 
 def overload(batch: Batch, runs: pricing.Runs) -> Column:
     """Whether the KV of all requests in flight, at their full length, exceeds what the replica holds."""
-    if hasattr(closed_loop, "client_columns"):
-        prices = pricing.price(batch.model, runs, pricing.each_row(batch.prompt_tokens, batch.output_tokens))
-        return runs.batch * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
-    found = np.zeros(len(runs), dtype=bool)
-    for rows, shape in _by_shape(batch):
-        prices = pricing.price(batch.model, runs.take(rows), [shape])
-        found[rows] = runs.batch[rows] * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
-    return found
+    prices = pricing.price(batch.model, runs, batch.requests)
+    return runs.batch * prices.kv_bytes_per_request[:, 0] > prices.kv_capacity_bytes
 
 
 def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Column, dict[str, Column]]:
@@ -146,10 +123,8 @@ def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Colum
         rows = np.flatnonzero(keys == key)
         accelerator = catalog.accelerators[name]
         efficiency = efficiency_of(catalog, accelerator, engine)
-        extra = {"weight_only": True} if "weight_only" in inspect.signature(pricing.hardware).parameters else {}
-        chip = pricing.hardware(
-            accelerator, efficiency, precision or UNKNOWN_PRECISION, kv_precision(efficiency, precision), **extra
-        )
+        kv = kv_precision(efficiency, precision)
+        chip = pricing.hardware(accelerator, efficiency, precision or UNKNOWN_PRECISION, kv, weight_only=True)
         if chip is None:
             reasons[f"{name} has no native {precision or UNKNOWN_PRECISION}"] = rows
             continue
@@ -160,9 +135,10 @@ def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Colum
 
 def efficiency_of(catalog: Any, accelerator: Any, engine: str) -> Any:
     """The fitted figures of an accelerator under an engine."""
-    if len(inspect.signature(catalog.efficiency).parameters) > 1:
+    try:
         return catalog.efficiency(accelerator, engine)
-    return catalog.efficiency(accelerator)
+    except TypeError:
+        return catalog.efficiency(accelerator)
 
 
 def kv_precision(efficiency: Any, precision: str) -> str:
@@ -173,19 +149,16 @@ def kv_precision(efficiency: Any, precision: str) -> str:
 
 def _batch(catalog: Any, table: Table, chips: list[Mapping[str, float]], which: Column, name: str) -> Batch:
     rows = np.flatnonzero(table.model == name)
-    degrees = {
-        "pipeline_parallel": table.pipeline_parallel[rows],
-        "expert_parallel": table.expert_parallel[rows],
-        "attention_dp": table.attention_dp[rows],
-        "moe_tensor_parallel": table.moe_tensor_parallel[rows],
-    }
-    known = inspect.signature(pricing.gather).parameters
+    some, model = table.take(rows), catalog.models[name]
     runs = pricing.gather(
-        chips, which[rows], table.tensor_parallel[rows], table.concurrency[rows],
-        **{key: value for key, value in degrees.items() if key in known},
+        chips, which[rows], some.tensor_parallel, some.concurrency, some.pipeline_parallel, some.expert_parallel,
+        attention_dp=some.attention_dp,
     )  # fmt: skip
-    columns = ("prompt_tokens", "output_tokens", "engine", "version", "speculative", "disaggregated")
-    return Batch(catalog.models[name], rows, runs, *(getattr(table, column)[rows] for column in columns))
+    client = closed_loop.clients(some.engine, some.version, bool(model.experts), some.attention_dp)
+    return Batch(
+        model, rows, closed_loop.speculating(runs, some.speculative), some.prompt_tokens, some.output_tokens, client,
+        some.disaggregated,
+    )  # fmt: skip
 
 
 def _bands(table: Table, catalog: Any) -> tuple[Column, Column, Column]:
