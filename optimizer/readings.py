@@ -13,6 +13,10 @@ from physics.wall import Reading, Sense
 from scenarios.schema_demand import Workload
 
 
+NEARLY_FULL = 1.0 - 1e-6
+"""A pool busier than this is full but for the solver's dust, and its waits are that dust magnified."""
+
+
 def line(reading: Reading) -> ReadingLine:
     """A wall's reading as a line of the plan."""
     return ReadingLine(
@@ -173,7 +177,8 @@ def _first_tokens(answer: Answer, points: _Points) -> list[Reading]:
         for t in range(len(layout.slots)):
             if not answer.load(v, t).sum():
                 continue
-            alone = {p: points.first_token_s(v, t, p) for p in asked}
+            full = answer.utilisation(v, t) > NEARLY_FULL
+            alone = {p: np.inf if full else points.first_token_s(v, t, p) for p in asked}
             for o, origin in enumerate(layout.origins):
                 if layout.class_of[w, o, r] < layout.pools.latency_class[v] or not _has_flow(
                     answer, workload.name, origin, layout.regions[r], t
