@@ -63,7 +63,8 @@ def from_csv(path: Path, name: str) -> tuple[list[dict[str, Any]], Lines]:
 
 def unknown_accelerators(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding]:
     """Measurements of accelerators that the catalog does not know, or that the scenario may not use."""
-    listed = [item for item in written.get("accelerators") or () if isinstance(item, str)]
+    given = written.get("accelerators")
+    listed = [item for item in given if isinstance(item, str)] if isinstance(given, (list, tuple)) else []
     for workload, entry in _mapping(written.get("workloads")).items():
         items = _mapping(entry).get("measurements")
         for index, item in enumerate(items if isinstance(items, (list, tuple)) else ()):
