@@ -204,7 +204,7 @@ def solve(problem: Problem, start: Column | None = None, most_steps: int = 40) -
     least, most = problem.bounds
     first = np.clip(problem.start if start is None else start, least + 1e-3, most - 1e-3)
     return least_squares(
-        problem.residuals, first, problem.jacobian, bounds=(least, most), loss="soft_l1", f_scale=SOFT,
+        problem.residuals, first, problem.jacobian, bounds=(least, most), loss="soft_l1", f_scale=SOFT, tr_solver="lsmr",
         max_nfev=most_steps, ftol=1e-5, xtol=1e-5,
     )  # fmt: skip
 
