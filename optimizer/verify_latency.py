@@ -23,6 +23,7 @@ TWICE = 2.0
 TURN_MARGIN = 1.25
 MEETING_LOAD = 0.30
 MEETING_POWER = 3.0
+CROWDING_POWER = 4.0
 PREFILL_BANDS = 4  # declared: how finely mixes of shapes are told apart by their prefill load
 
 
@@ -100,9 +101,10 @@ class Waits:
         if utilisation >= 1.0:
             return 1.0
         waiting, slot = self._slot(utilisation)
+        left = limit_s - self.own_s
         return max(
-            self._of_law(limit_s - self.own_s, waiting, slot, *law)
-            for law in (self._together(utilisation), self._in_turn(utilisation))
+            sum(chance * _of_law(left, waiting, slot, *law) for chance, law in laws)
+            for laws in ([(1.0, self._together(utilisation))], self._in_turn(utilisation))
         )
 
     def _slot(self, utilisation: float) -> tuple[float, float]:
@@ -131,23 +133,24 @@ class Waits:
         mean = (variance / others + others) / 2.0
         return 0.0, others / mean, mean, step
 
-    def _in_turn(self, utilisation: float) -> tuple[float, float, float, float]:
-        """(shift, share, mean, step) where prompts queue for the token budget of the steps."""
+    def _in_turn(self, utilisation: float) -> list[tuple[float, tuple[float, float, float, float]]]:
+        """(chance, law) where prompts queue for the token budget of the steps: a prefill is met, or none."""
         load, met = utilisation * self.turn_load, min(utilisation * self.meeting, 1.0)
         chance = min(max(met, load), 1.0) * min(met / MEETING_LOAD, 1.0) ** min(self.replicas - 1.0, MEETING_POWER)
-        rest = self.turn_residual_s * (1.0 + TURN_MARGIN * load / (1.0 - load) / self.replicas)
-        return 0.0, chance, rest, self.step_s
+        alone = 1.0 / self.replicas
+        behind = load * (alone + (1.0 - alone) * load**CROWDING_POWER)
+        rest = TURN_MARGIN * self.turn_residual_s * (1.0 + alone * load / (1.0 - load))
+        met_law = (0.0, behind, rest, self.prefill_size_s + self.step_s)
+        return [(chance, met_law), (1.0 - chance, (0.0, 0.0, 0.0, self.step_s))]
 
-    @staticmethod
-    def _of_law(
-        left: float, waiting: float, slot: float, shift: float, share: float, queue: float, step: float
-    ) -> float:
-        left -= shift
-        if left < 0.0:
-            return 1.0
-        at_once = (1.0 - share) * _beyond_step(left, step) + share * _beyond_one(left, queue, step)
-        queued = (1.0 - share) * _beyond_one(left, slot, step) + share * _beyond_two(left, slot, queue, step)
-        return (1.0 - waiting) * at_once + waiting * queued
+
+def _of_law(left: float, waiting: float, slot: float, shift: float, share: float, queue: float, step: float) -> float:
+    left -= shift
+    if left < 0.0:
+        return 1.0
+    at_once = (1.0 - share) * _beyond_step(left, step) + share * _beyond_one(left, queue, step)
+    queued = (1.0 - share) * _beyond_one(left, slot, step) + share * _beyond_two(left, slot, queue, step)
+    return (1.0 - waiting) * at_once + waiting * queued
 
 
 def _beyond_step(x: float, step: float) -> float:
@@ -344,9 +347,9 @@ def first_token_s(
             replicas,
             replicas * batch,
             batch * mean(1 / other.rate**2 for other in runs) / (2 * hold) * used,
-            work / hold if run.prefill_s > 0.0 else 0.0,
+            work / hold,
             mean(other.prefill_s**2 for other in runs) / work if work > 0.0 else 0.0,
-            turn / hold if run.prefill_s > 0.0 else 0.0,
+            turn / hold,
             mean(each**2 for each in turns) / (2 * turn) if turn > 0.0 else 0.0,
             mean(other.prefill_s + step if other.prefill_s > 0.0 else 0.0 for other in runs) / hold,
             step,

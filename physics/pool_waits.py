@@ -27,6 +27,7 @@ SLOT_SHARE_MARGIN = 2.0
 TURN_MARGIN = 1.25
 MEETING_LOAD = 0.30
 MEETING_POWER = 3.0
+CROWDING_POWER = 4.0
 
 _STEPS_PER_UNIT = round(1.0 / UTILISATION_STEP)
 _CHUNK = 16384  # rows that fit the cache of a core
@@ -41,6 +42,10 @@ class Law:
     queue_share: FloatArray
     queue_mean_s: FloatArray
     step_s: FloatArray
+
+
+Mix = tuple[tuple[FloatArray, Law], ...]
+"""Laws with the probability of each."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +88,8 @@ class PoolWaits:
         """Whether the prefills are kept up with."""
         return np.asarray(utilisation * self.turn_busy < STABLE)
 
-    def laws(self, utilisation: FloatArray) -> tuple[Law, Law]:
-        """The law of steps that everybody shares, and the law of turns; the later of the two counts."""
+    def laws(self, utilisation: FloatArray) -> tuple[Mix, Mix]:
+        """The law of steps that everybody shares, and that of turns (met or not); the later of the two counts."""
         spread = 1.0 / self.replicas
         busy = np.minimum(utilisation * self.prefill_busy, STABLE)
         step = self.step_s / (1.0 - busy)
@@ -103,9 +108,12 @@ class PoolWaits:
         meeting = np.minimum(utilisation * self.meeting_busy, 1.0)
         missed = np.minimum(meeting / MEETING_LOAD, 1.0) ** np.minimum(self.replicas - 1.0, MEETING_POWER)
         meets = np.minimum(np.maximum(meeting, turns), 1.0) * missed
-        rest = self.turn_residual_s * (1.0 + TURN_MARGIN * spread * turns / (1.0 - turns))
-        in_turn = Law(np.zeros_like(rest), meets, rest, self.step_s + np.zeros_like(rest))
-        return together, in_turn
+        behind = turns * (spread + (1.0 - spread) * turns**CROWDING_POWER)
+        rest = TURN_MARGIN * self.turn_residual_s * (1.0 + spread * turns / (1.0 - turns))
+        zero = np.zeros_like(rest)
+        in_turn = Law(zero, behind, rest, self.prefill_size_s + self.step_s)
+        calm = Law(zero, zero, zero, self.step_s + zero)
+        return ((np.ones_like(rest), together),), ((meets, in_turn), (1.0 - meets, calm))
 
     def slot_servers(self, utilisation: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Servers and offered load of the Erlang-C that speaks for the slots (Hayward's equivalent system)."""
@@ -236,12 +244,21 @@ def own_s(prefill_s: FloatArray, step_s: FloatArray, prompt_steps: FloatArray) -
     return prefill_s + step_s * np.maximum(np.ceil(prompt_steps - 1e-9), 1.0)
 
 
+def mix_survivals(x_s: FloatArray, slot_mean_s: FloatArray, mix: Mix) -> tuple[FloatArray, FloatArray]:
+    """P(wait > x) of a request that finds a free slot, and of one that must wait for one; see `wait_survivals`."""
+    free, queued = np.zeros_like(x_s), np.zeros_like(x_s)
+    for share, law in mix:
+        parts = wait_survivals(x_s - law.shift_s, slot_mean_s, law.queue_share, law.queue_mean_s, law.step_s)
+        free, queued = free + share * parts[0], queued + share * parts[1]
+    return free, queued
+
+
 def meets_limit(pool: PoolWaits, slack_s: FloatArray, tail: float, utilisation: FloatArray) -> np.ndarray:
     """Whether P(waits > slack) <= tail; Erlang-C is asked only where 0 and `erlang_c_ceiling` do not decide."""
     stable, slot_mean = pool.stable(utilisation), pool.slot_mean_s(utilisation)
     possible, threshold = stable & (utilisation < 1.0), np.full(np.shape(slack_s), np.inf)
-    for law in pool.laws(utilisation):
-        free, queued = wait_survivals(slack_s - law.shift_s, slot_mean, law.queue_share, law.queue_mean_s, law.step_s)
+    for mix in pool.laws(utilisation):
+        free, queued = mix_survivals(slack_s, slot_mean, mix)
         # The survival is linear in the share that waits for a slot, so the limit is a threshold on that share.
         threshold = np.minimum(threshold, (tail - free) / np.maximum(queued - free, 1e-300))
         possible &= free <= tail

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike
 
 from physics.layout import Layout, RowBuilder
 from physics.pool_waits import UTILISATION_STEP as UTILISATION_STEP
-from physics.pool_waits import Law, mix_waits, own_s, row_waits, usable_within, worst_mix_waits
-from physics.queueing import FloatArray, erlang_c, tail_probability, wait_survival
+from physics.pool_waits import mix_survivals, mix_waits, own_s, row_waits, usable_within, worst_mix_waits
+from physics.queueing import FloatArray, erlang_c, tail_probability
 from physics.shared_rows import closed_rows
 from physics.size_bands import size_band_rows
 from physics.wall import Block, Wall
@@ -118,9 +118,10 @@ def ttft_quantile_s(
     - Shared wait, the later of two laws. *Together*: the rest of a running step, uniform on 0..S, and the prefills of
       the others in mine, exponential with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``, shifted
       where that is narrower than an exponential; ``S = t_dec/(1 - rho) + w``, ``w = phi rho t_pre/(1 - rho^2)``. A
-      balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the token budget: M/D/1 of services
-      s = t_pre + t_dec x prompt_steps, with probability ``min(1, m/.30)^min(n - 1, 3)`` times the chance m of meeting
-      a step with a prefill, m = lambda (t_pre + t_dec): balancing sends few there until many are busy.
+      balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the token budget of steps: with
+      probability ``m min(1, m/.30)^min(n - 1, 3)``, m = lambda (t_pre + t_dec), a prefill is met: uniform on
+      0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead, exponential with mean
+      ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else uniform on 0..t_dec.
 
     Args:
         utilisation: u, slot utilisation [1].
@@ -270,27 +271,18 @@ def ttft_mix_quantile_s(
     own = own_s(prefill, pool.step_s[..., None], chunks)
     waiting, slot_mean, laws = pool.slot_share(u), pool.slot_mean_s(u), pool.laws(u)
     tail = tail_probability(percentile)
-    longest = np.maximum(*(law.shift_s + law.step_s + law.queue_mean_s * np.log(4.0 / tail) for law in laws))
-    high = pool.own_s + longest + slot_mean * np.log(4.0 / tail)
+    longest = [law.shift_s + law.step_s + law.queue_mean_s * np.log(4.0 / tail) for mix in laws for _, law in mix]
+    high = pool.own_s + np.max(np.broadcast_arrays(*longest), axis=0) + slot_mean * np.log(4.0 / tail)
     low = np.zeros_like(high)
     for _ in range(48):
         middle = 0.5 * (low + high)
         beyond = np.zeros_like(high)
         for s in range(share.shape[-1]):
-            rest = middle - own[..., s]
-            beyond = beyond + share[..., s] * np.maximum(
-                *(_beyond(rest, law, prefill[..., s] > 0, waiting, slot_mean) for law in laws)
-            )
+            parts = (mix_survivals(middle - own[..., s], slot_mean, mix) for mix in laws)
+            later = np.maximum(*((1.0 - waiting) * free + waiting * queued for free, queued in parts))
+            beyond = beyond + share[..., s] * later
         low, high = np.where(beyond > tail, middle, low), np.where(beyond > tail, high, middle)
     return np.where((u < 1.0) & pool.stable(u), high, np.inf)
-
-
-def _beyond(
-    rest_s: FloatArray, law: Law, prompted: ArrayLike, waiting: FloatArray, slot_mean: FloatArray
-) -> FloatArray:
-    """P(waits > rest); a request without a prompt meets no queue of prompts, only the rest of the step."""
-    shift, queued = np.where(prompted, law.shift_s, 0.0), np.where(prompted, law.queue_share, 0.0)
-    return wait_survival(rest_s - shift, waiting, slot_mean, queued, law.queue_mean_s, law.step_s)
 
 
 # ---- between tokens -----------------------------------------------------------------------------------------------
