@@ -27,6 +27,11 @@ NATIVE_RATES = {
 BYTES_PER_WEIGHT = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "fp4": 0.5 + 1 / 16, "int4": 0.5 + 2 / 128}
 BYTES_PER_KV_ELEMENT = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 BYTES_PER_ACTIVATION = 2.0
+BYTES_PER_HEAD_WEIGHT = 2.0  # checkpoints leave embeddings and head at 16 bit
+BYTES_PER_MXFP4 = 0.5 + 1 / 32
+BYTES_PER_STATE_ELEMENT = 4.0
+SHARE_BELOW_16_BIT, SHARE_BLOCK_SCALED, SHARE_OF_EXPERTS = 0.90, 0.52, 0.25
+EXPERT_LAYER_S, EXPERT_LAYER_16BIT_S, HOST_S_PER_REQUEST = 54e-6, 38e-6, 13e-6
 
 
 @dataclass(frozen=True)
@@ -78,21 +83,94 @@ def native_rate(accelerator: Any, precision: str) -> float | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One part of a model on a device: bytes per weight, FLOP/s before the fitted share."""
+
+    width: float
+    rate: float
+
+
+def _parts(model: Any, accelerator: Any, precision: str) -> tuple[_Part, _Part, _Part, float]:
+    """Attention, the MLPs that every token meets, routed experts, and the rate of attention scores (always 16 bit)."""
+    peaks = accelerator.peak_flop_per_s
+    peak = native_rate(accelerator, precision) or 0.0
+    wide = peaks.get("bf16") or peaks.get("fp16") or peak
+    scores, width = min(peak, wide), BYTES_PER_WEIGHT[precision]
+    share = 1.0
+    if peak > wide:
+        share = SHARE_BLOCK_SCALED if width == 1 and model.block_scaled_fp8 else SHARE_BELOW_16_BIT
+    every = _Part(width, peak * share)
+    if not model.experts:
+        return every, every, every, scores
+    routed = _Part(BYTES_PER_MXFP4 if width < 1 and model.mxfp4 else width, every.rate * SHARE_OF_EXPERTS)
+    if width >= 1:
+        return every, every, routed, scores
+    if model.is_mla and peak > wide:
+        eight = peaks["fp8"] * SHARE_BELOW_16_BIT if peaks.get("fp8") else scores
+        return _Part(1.0, eight), _Part(width, eight), routed, scores
+    return _Part(2.0, scores), _Part(2.0, scores), routed, scores
+
+
+def _beside_experts(model: Any, accelerator: Any, precision: str, ends: float) -> float:
+    """Bytes of everything but the routed experts; `ends` are the weights of embeddings and head that count."""
+    attention, dense, _, _ = _parts(model, accelerator, precision)
+    blocks = model.attention_params * attention.width + model.dense_params * dense.width
+    return blocks + ends * max(BYTES_PER_HEAD_WEIGHT, BYTES_PER_WEIGHT[precision])
+
+
 def kv_room_bytes(model: Any, accelerator: Any, way: Way) -> float:
     """Bytes of KV that a replica can hold; negative where the weights do not fit."""
     devices = way.tensor_parallel * way.pipeline_parallel
-    parameters = model.attention_params + model.dense_params + model.expert_params
-    parameters += model.embedding_params + model.head_params
-    weights = parameters * BYTES_PER_WEIGHT[way.precision] / devices
+    _, _, routed, _ = _parts(model, accelerator, way.precision)
+    ends = model.embedding_params + model.head_params
+    weights = _beside_experts(model, accelerator, way.precision, ends) + model.expert_params * routed.width
     widest = max(model.ffn or 0, (model.moe_ffn or 0) * (model.active_experts or 0))
     activations = TOKENS_IN_A_STEP * (4 * model.hidden + 2 * widest / way.tensor_parallel) * BYTES_PER_ACTIVATION
-    left = USABLE_SHARE_OF_HBM * accelerator.hbm_bytes - RESERVE_BYTES - activations - weights
+    left = USABLE_SHARE_OF_HBM * accelerator.hbm_bytes - RESERVE_BYTES - activations - weights / devices
     return left * _kv_split(model, way) * way.pipeline_parallel
 
 
 def _kv_split(model: Any, way: Way) -> int:
     """Ranks that really split one request's cache: heads cannot be cut, and MLA's latent is on every rank."""
     return min(way.tensor_parallel, 1 if model.is_mla else model.kv_heads)
+
+
+def _state_split(model: Any, way: Way) -> int:
+    """The same for the states of linear layers."""
+    return min(way.tensor_parallel, model.linear_key_heads)
+
+
+def _state_bytes(model: Any) -> float:
+    """States of one request in all linear layers, whatever its length."""
+    return model.linear_layers * model.linear_value_heads * model.linear_dim**2 * BYTES_PER_STATE_ELEMENT
+
+
+def _reaches(model: Any) -> list[tuple[int, float]]:
+    """How many layers look back how far (tokens)."""
+    rest = model.layers - model.window_layers - model.linear_layers
+    return [(rest, model.sparse_tokens or math.inf), (model.window_layers, model.sliding_window)]
+
+
+def _kv_per_layer(model: Any) -> int:
+    return model.kv_lora + model.qk_rope if model.is_mla else 2 * model.kv_heads * model.head_dim
+
+
+def _kv_read(model: Any, context: float) -> float:
+    """Elements of one request's cache that a step reads."""
+    seen = sum(layers * min(context, reach) for layers, reach in _reaches(model))
+    return _kv_per_layer(model) * seen + model.layers * model.index_dim * context
+
+
+def _kv_bytes(model: Any, way: Way, tokens: int) -> float:
+    """Cache of one request; sparse attention keeps what it may pick from, a window does not."""
+    (rest, _), (few, window) = _reaches(model)
+    kept = rest * tokens + few * min(tokens, window)
+    elements = _kv_per_layer(model) * kept + model.layers * model.index_dim * tokens
+    states = 0.0
+    if model.linear_layers:
+        states = _state_bytes(model) * _kv_split(model, way) / _state_split(model, way)
+    return elements * BYTES_PER_KV_ELEMENT[way.kv_precision] + states
 
 
 def _wire(accelerator: Any, efficiency: Any, group: int) -> float:
@@ -108,30 +186,45 @@ def _transfer_s(data: float, wire: float) -> float:
     return data / wire if wire > 0.0 else math.inf
 
 
-def _prefill_flop(model: Any, prompt: float, cached: float) -> float:
-    if model.is_mla:
-        width = model.heads * (model.qk_nope + model.qk_rope + model.v_head) / 2
-    else:
-        width = model.heads * model.head_dim
-    causal = 2 * model.layers * width * prompt * prompt
-    against_cache = 4 * model.layers * width * prompt * cached
-    return 2 * model.params_active_nonembed * prompt + causal + against_cache
+def _score_width(model: Any, cached_latent: bool) -> float:
+    """Heads x head dimension of attention scores; on MLA's cached latent, or on its expanded heads."""
+    if not model.is_mla:
+        return float(model.heads * model.head_dim)
+    if cached_latent:
+        return float(model.heads * (2 * model.kv_lora + model.qk_rope) / 2)
+    return float(model.heads * (model.qk_nope + model.qk_rope + model.v_head) / 2)
 
 
-def _decode_flop(model: Any, context: float) -> float:
-    """Of one token of one request."""
-    if model.is_mla:
-        width = model.heads * (2 * model.kv_lora + model.qk_rope) / 2
-    else:
-        width = model.heads * model.head_dim
-    return 2 * model.params_active_nonembed + 4 * model.layers * width * context
+def _prompt_scores(model: Any, prompt: float, cached: float) -> float:
+    """FLOP of a prompt's attention: each token with those before it, as far as its layer reaches."""
+
+    def below(tokens: float, reach: float) -> float:
+        """Area under min(x, reach) from 0 to tokens."""
+        near = min(tokens, reach)
+        return near * near / 2 + (tokens - near) * reach if tokens > near else near * near / 2
+
+    pairs = sum(
+        layers * (below(cached + prompt, reach) - below(cached, reach)) for layers, reach in _reaches(model) if layers
+    )
+    picking = 2 * model.layers * model.index_heads * model.index_dim * (prompt * prompt / 2 + prompt * cached)
+    return 4 * _score_width(model, False) * pairs + picking
+
+
+def _token_scores(model: Any, context: float) -> float:
+    """The same for one new token."""
+    seen = sum(layers * min(context, reach) for layers, reach in _reaches(model) if layers)
+    picking = 2 * model.layers * model.index_heads * model.index_dim * context
+    return 4 * _score_width(model, True) * seen + picking
 
 
 def prefill_s(model: Any, accelerator: Any, efficiency: Any, way: Way, prompt: float, cached: float) -> float:
     """Latency of one prefill: its arithmetic over one stage's devices at a time, two all-reduces a layer, the hops."""
     ranks, stages = way.tensor_parallel, way.pipeline_parallel
-    peak = native_rate(accelerator, way.precision) or 0.0
-    arithmetic = _prefill_flop(model, prompt, cached) / (ranks * peak * efficiency.prefill_compute)
+    attention, _, routed, scores = _parts(model, accelerator, way.precision)
+    busy = 2 * prompt * (model.attention_params + model.dense_params) / attention.rate
+    busy += 2 * prompt * (model.params_active_nonembed - model.attention_params - model.dense_params) / routed.rate
+    busy += _prompt_scores(model, prompt, cached) / scores
+    arithmetic = busy / (ranks * efficiency.prefill_compute)
     message = prompt * model.hidden * BYTES_PER_ACTIVATION
     reduced = 2 * model.layers * 2 * (ranks - 1) / ranks * message
     meeting = _transfer_s(reduced, _wire(accelerator, efficiency, ranks))
@@ -143,16 +236,23 @@ def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: floa
     """Seconds of one decode step, and bytes that one device reads during it."""
     ranks, stages = way.tensor_parallel, way.pipeline_parallel
     micro = max(way.batch / stages, 1.0)
-    peak = native_rate(accelerator, way.precision) or 0.0
-    parameters = model.attention_params + model.dense_params + (model.head_params or model.embedding_params)
+    attention, _, routed, scores = _parts(model, accelerator, way.precision)
+    weights = _beside_experts(model, accelerator, way.precision, model.head_params or model.embedding_params)
+    slow = 0.0
     if model.experts:
         untouched = (1 - model.active_experts / model.experts) ** micro
-        parameters += model.expert_params * (1 - untouched)
-    weights = parameters * BYTES_PER_WEIGHT[way.precision] / (ranks * stages)
-    cache = model.kv_elements_per_token * BYTES_PER_KV_ELEMENT[way.kv_precision] * micro * context
-    read = weights + cache / (_kv_split(model, way) * stages)
+        weights += model.expert_params * routed.width * (1 - untouched)
+        quantised = (native_rate(accelerator, way.precision) or 0.0) > scores and not model.mxfp4
+        slow = EXPERT_LAYER_S if quantised else EXPERT_LAYER_16BIT_S
+    read = weights / (ranks * stages)
+    read += micro * _kv_read(model, context) * BYTES_PER_KV_ELEMENT[way.kv_precision] / (_kv_split(model, way) * stages)
+    if model.linear_layers:
+        read += 2 * micro * _state_bytes(model) / (_state_split(model, way) * stages)
     reading = read / (accelerator.hbm_bytes_per_s * efficiency.decode_bandwidth)
-    arithmetic = micro * _decode_flop(model, context) / (ranks * stages * peak * efficiency.decode_compute)
+    each = 2 * (model.attention_params + model.dense_params) / attention.rate
+    each += 2 * (model.params_active_nonembed - model.attention_params - model.dense_params) / routed.rate
+    each += _token_scores(model, context) / scores
+    arithmetic = micro * each / (ranks * stages * efficiency.decode_compute)
     message = micro * model.hidden * BYTES_PER_ACTIVATION
     meeting = 0.0
     if ranks > 1:
@@ -162,8 +262,9 @@ def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: floa
     if stages > 1:
         sent = _transfer_s(message, _wire(accelerator, efficiency, ranks * stages))
         hops = (stages - 1) * (sent + efficiency.allreduce_latency_s)
-    in_layers = model.layers * (efficiency.layer_overhead_s + 2 * meeting)
-    return stages * max(reading, arithmetic) + in_layers + efficiency.step_overhead_s + hops, stages * read
+    in_layers = model.layers * (efficiency.layer_overhead_s + 2 * meeting) + model.moe_layers * slow
+    once = efficiency.step_overhead_s + hops + HOST_S_PER_REQUEST * way.batch
+    return stages * max(reading, arithmetic) + in_layers + once, stages * read
 
 
 def running(
@@ -179,8 +280,9 @@ def running(
     step *= factors.step
     holding = steps * step + way.batch * occupancy
     pages = math.ceil((cached + prompt + output) / PAGE)
+    blocks = 2 * model.params_active_nonembed
     flop = way.batch * (
-        steps * _decode_flop(model, context) + (_prefill_flop(model, prompt, cached) if prompt else 0.0)
+        steps * (blocks + _token_scores(model, context)) + prompt * blocks + _prompt_scores(model, prompt, cached)
     )
     peak = (native_rate(accelerator, way.precision) or 0.0) * way.devices
     return Running(
@@ -191,7 +293,7 @@ def running(
         itl_s=step + way.batch * occupancy / steps if steps > 0 else 0.0,
         holding_s=holding,
         rate=way.batch / holding,
-        kv_bytes=model.kv_elements_per_token * BYTES_PER_KV_ELEMENT[way.kv_precision] * pages * PAGE,
+        kv_bytes=_kv_bytes(model, way, pages * PAGE),
         flop_share=flop / (holding * peak),
         bandwidth_share=read / (accelerator.hbm_bytes_per_s * step),
         prompt_steps=prompt / TOKENS_IN_A_STEP,

@@ -3,32 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from physics.pricing import Runs, price
+from physics import kernels
+from physics.pricing import Requests, Runs, price
 
-_ROUNDS = 4  # the decoding batch settles within a percent
+_ROUNDS = 3  # the decoding batch settles within a percent
 
 
-def closed_loop_ttft_s(prefill: Any, concurrency: Any, itl: Any) -> Any:
-    """TTFT that a closed-loop client measures [s]: ``t_pre + 0.055 c t_pre + 3.5 ITL``.
+@dataclass(frozen=True)
+class Client:
+    """How a benchmark's client and its engine's front end turn a prefill into a first token; floats or columns [n].
+
+    Attributes:
+        first_wave: share of the others' prefills that a request waits for. All c start at once and about 10 c are sent
+            in all: half of c waits, for a tenth of the requests.
+        steps: steps until the token is out: the rest of the running one, its own, and those between two deliveries.
+        floor_s: what no size of model changes: tokenizer, connection, start of the stream [s].
+        departures: share of the time between two answers that a request waits for a free slot, where the engine has
+            exactly c.
+    """
+
+    first_wave: Any = 0.055
+    steps: Any = 4.0
+    floor_s: Any = 0.015
+    departures: Any = 0.0
+
+
+CLIENTS = {
+    "vllm": Client(),
+    "trtllm": Client(steps=7.5, floor_s=0.0),
+    "trtllm experts": Client(steps=15.0, floor_s=0.0),
+    "trtllm attention-dp": Client(steps=50.0, floor_s=0.0),
+    "trtllm 1.0.0rc3": Client(first_wave=0.075, steps=0.6, floor_s=0.1, departures=0.235),
+    "sglang": Client(first_wave=0.24, steps=7.5, floor_s=0.0),
+}
+"""Fitted beside the machine's figures, by engine. TensorRT-LLM delivers tokens in groups; with attention-DP it waits
+for its groups to fill up; one of its releases was measured by another client."""
+
+
+def clients(engines: Sequence[str], versions: Sequence[str], experts: bool, attention_dp: Any = 1) -> Client:
+    """The client of each row, as columns; an engine that is not known has vLLM's.
+
+    Args:
+        engines, versions: of each row, as benchmarks name them.
+        experts: whether the model is a mixture of experts.
+        attention_dp: groups of attention ranks of each row (count).
+
+    >>> clients(["vllm", "trtllm"], ["", "1.2"], experts=True).steps.tolist()
+    [4.0, 15.0]
+    """
+    groups = np.broadcast_to(attention_dp, (len(engines),))
+    rows = []
+    for engine, version, apart in zip(engines, versions, groups, strict=True):
+        kind = " attention-dp" if apart > 1 else " experts" if experts else ""
+        known = (f"{engine} {version}", f"{engine}{kind}", str(engine), "vllm")
+        rows.append(next(CLIENTS[name] for name in known if name in CLIENTS))
+    names = ("first_wave", "steps", "floor_s", "departures")
+    return Client(**{name: np.array([getattr(row, name) for row in rows]) for name in names})
+
+
+def closed_loop_ttft_s(
+    prefill: Any, concurrency: Any, itl: Any, steps: Any, client: Client, occupancy: Any, kept_tokens: Any = 1.0
+) -> Any:
+    """TTFT that a closed-loop client measures [s]: ``t_pre + w c t_pre + k ITL + floor + departures d ITL / c``.
 
     Args:
         prefill: one prefill alone [s].
         concurrency: requests that the client keeps in flight ``c`` (count).
         itl: mean time between tokens [s].
+        steps: decode steps per request ``d`` (count).
+        client: how it sends and counts: its first wave ``w``, its steps ``k``, its floor.
+        occupancy: what a prefill takes from the replica's time [s].
+        kept_tokens: tokens that a step yields (count).
 
-    Such a client starts all c requests at once and sends about 10 c in all: half of c waits, for a tenth of the
-    requests; the last term is step granularity. Open-loop traffic queues differently (wall 7). Reference:
-    AIConfigurator 0.12.0's public sample, docs/accuracy.md.
+    Open-loop traffic queues differently (wall 7). Reference: AIConfigurator 0.12.0's public sample, docs/accuracy.md.
 
-    >>> round(closed_loop_ttft_s(0.1, 8, 0.02), 3)
-    0.214
+    >>> round(closed_loop_ttft_s(0.1, 8, 0.02, 100, CLIENTS["vllm"], 0.1), 3)
+    0.239
     """
-    return prefill * (1.0 + 0.055 * concurrency) + 3.5 * itl
+    queue = client.first_wave * concurrency * occupancy + client.departures * steps * itl / concurrency
+    return prefill + queue + client.steps * itl * kept_tokens + client.floor_s
 
 
 def decoding_requests(concurrency: Any, ttft: Any, itl: Any, steps: Any) -> Any:
@@ -48,18 +106,34 @@ def decoding_requests(concurrency: Any, ttft: Any, itl: Any, steps: Any) -> Any:
     return np.maximum(concurrency * decoding / (ttft + decoding), 1.0)
 
 
-def measured(model: Any, runs: Runs, shapes: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
-    """ITL and TTFT [s], each [n], that a client with ``runs.batch`` requests in flight sees for `shapes[0]`.
+def speculating(runs: Runs, speculative: Any) -> Runs:
+    """The same runs with one draft token where `speculative` says so; a step then yields several tokens."""
+    drafts = np.where(speculative, kernels.DRAFT_TOKENS, 0.0)
+    return replace(runs, draft_tokens=drafts, kept_tokens=np.where(speculative, kernels.KEPT_TOKENS, 1.0))
+
+
+def measured(
+    model: Any,
+    runs: Runs,
+    shapes: Sequence[Any] | Requests,
+    client: Client = CLIENTS["vllm"],
+    disaggregated: Any = False,
+) -> tuple[np.ndarray, np.ndarray]:
+    """ITL and TTFT [s], each [n], that a client with ``runs.batch`` requests in flight sees.
 
     Args:
         model: a catalog entry.
         runs: deployments; their batch is the client's concurrency.
-        shapes: one request shape.
+        shapes: one request shape, or one for each row (`pricing.each_row`).
+        client: of each row (`clients`).
+        disaggregated: rows whose prefills run elsewhere, on as many devices: they do not disturb decoding.
     """
     concurrency, now = runs.batch, runs
     for _ in range(_ROUNDS):
         prices = price(model, now, shapes)
-        itl = prices.itl_s[:, 0]
-        ttft = closed_loop_ttft_s(prices.prefill_s[:, 0], concurrency, itl)
-        now = replace(runs, batch=decoding_requests(concurrency, ttft, itl, prices.decode_steps[0]))
+        steps = np.broadcast_to(prices.decode_steps, prices.itl_s.shape)[:, 0]
+        itl = np.where(disaggregated, prices.decode_step_s[:, 0], prices.itl_s[:, 0])
+        alone, taken = prices.prefill_s[:, 0], prices.prefill_occupancy_s[:, 0]
+        ttft = closed_loop_ttft_s(alone, concurrency, itl, steps, client, taken, runs.kept_tokens)
+        now = replace(runs, batch=decoding_requests(concurrency, ttft, itl, steps))
     return itl, ttft

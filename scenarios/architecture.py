@@ -48,9 +48,26 @@ class Model:
     v_head: int = 0
     sliding_window: int = 0
     """Tokens that some of the layers look back on; the KV bytes per token are then an upper bound."""
+    window_layers: int = 0
+    """How many layers do; 0 where it is not known, and all of them are then counted as looking back on everything."""
+    sparse_tokens: int = 0
+    """Tokens that sparse attention reads at most, picked by an indexer; 0: it reads all."""
+    index_heads: int = 0
+    index_dim: int = 0
+    """Of that indexer; it keeps one key of `index_dim` per token and layer."""
+    linear_layers: int = 0
+    """Layers with linear attention: a state of fixed size per request instead of keys and values."""
+    linear_key_heads: int = 0
+    linear_value_heads: int = 0
+    linear_dim: int = 0
+    """Width of a linear layer's key and value heads."""
     mlp_matrices: int = 3
     """3 with a gate (gate, up, down), 2 without."""
     tied_embeddings: bool = False
+    block_scaled_fp8: bool = False
+    """Its FP8 checkpoint has a scale per block of weights, not per matrix."""
+    mxfp4: bool = False
+    """Its 4-bit experts are MXFP4 (4.25 bit), computed with 16-bit activations."""
     published_as: tuple[str, ...] = ()
     """Checkpoints of this architecture, as publishers name them: how measured tables are recognised."""
     figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
@@ -84,13 +101,17 @@ class Model:
     def attention_params(self) -> float:
         """Projections of all layers."""
         if not self.is_mla:
-            return float(self.layers * self.hidden * self.head_dim * 2 * (self.heads + self.kv_heads))
+            full = (self.layers - self.linear_layers) * self.hidden * self.head_dim * 2 * (self.heads + self.kv_heads)
+            # A linear layer projects queries, keys, values and a gate, and the values back.
+            width = 2 * self.linear_key_heads + 3 * self.linear_value_heads
+            return float(full + self.linear_layers * self.hidden * self.linear_dim * width)
         query_width = self.heads * (self.qk_nope + self.qk_rope)
         query = (self.hidden + query_width) * self.q_lora if self.q_lora else self.hidden * query_width
         down = self.hidden * (self.kv_lora + self.qk_rope)
         up = self.kv_lora * self.heads * (self.qk_nope + self.v_head)
         out = self.heads * self.v_head * self.hidden
-        return float(self.layers * (query + down + up + out))
+        index = self.index_dim * (self.hidden + self.index_heads * (self.q_lora or self.hidden))
+        return float(self.layers * (query + down + up + out + index))
 
     @cached_property
     def dense_params(self) -> float:
@@ -126,10 +147,13 @@ class Model:
 
     @property
     def kv_elements_per_token(self) -> float:
-        """Numbers kept in the KV cache per token: 2 L h_kv d, or L (kv_lora + rope) with latent attention."""
+        """Numbers kept in the KV cache per token: 2 L h_kv d, or L (kv_lora + rope) with latent attention.
+
+        Linear layers keep none; the layers with a window are counted as keeping everything.
+        """
         if self.is_mla:
-            return float(self.layers * (self.kv_lora + self.qk_rope))
-        return float(2 * self.layers * self.kv_heads * self.head_dim)
+            return float(self.layers * (self.kv_lora + self.qk_rope + self.index_dim))
+        return float(2 * (self.layers - self.linear_layers) * self.kv_heads * self.head_dim)
 
     @property
     def kv_shards_max(self) -> int:
@@ -162,6 +186,14 @@ class Model:
             wrong.append(("ffn", "is missing: there are dense layers"))
         if self.moe_layers and not (self.experts and self.active_experts and self.moe_ffn):
             wrong.append(("experts", "a mixture of experts needs experts, active_experts and moe_ffn"))
+        if self.window_layers and not self.sliding_window:
+            wrong.append(("sliding_window", "is missing: there are layers with a window"))
+        if self.window_layers + self.linear_layers > self.layers:
+            wrong.append(("window_layers", f"there are {self.layers} layers in all"))
+        if self.linear_layers and not (self.linear_key_heads and self.linear_value_heads and self.linear_dim):
+            wrong.append(("linear_layers", "needs linear_key_heads, linear_value_heads and linear_dim"))
+        if self.sparse_tokens and not (self.index_heads and self.index_dim):
+            wrong.append(("sparse_tokens", "sparse attention needs index_heads and index_dim"))
         if self.is_mla and not (self.qk_nope and self.qk_rope and self.v_head):
             wrong.append(("kv_lora", "latent attention needs qk_nope, qk_rope and v_head"))
         return wrong

@@ -15,7 +15,16 @@ from typing import Any, Generic, TypeVar
 from scenarios import catalog_build
 from scenarios.architecture import Model
 from scenarios.catalog_files import KINDS, UserFile, read_user_files, shipped, shipped_digest, shipped_table
-from scenarios.catalog_things import Accelerator, Discount, Efficiency, Instance, Region, RoundTrip
+from scenarios.catalog_things import (
+    DEFAULT_ENGINE,
+    Accelerator,
+    Discount,
+    Efficiency,
+    Instance,
+    Region,
+    RoundTrip,
+    borrowed,
+)
 from scenarios.errors import Problem, ScenarioError
 from scenarios.figures import Entry, Figure, Layer, nearest
 from scenarios.rentals import Rentals
@@ -149,14 +158,29 @@ class Catalog:
         rows = self._rentals.of(region.partition("/")[0])
         return tuple(row for row in rows if row.region == region and accelerator in (None, row.accelerator))
 
-    def efficiency(self, accelerator: str | Accelerator) -> Efficiency:
-        """The efficiencies that hold for a device: those of its generation."""
+    def efficiency(self, accelerator: str | Accelerator, engine: str = DEFAULT_ENGINE) -> Efficiency:
+        """The efficiencies that hold for a device under an engine: those of its generation.
+
+        The file of the default engine has the generation's name, any other GENERATION-ENGINE. An engine without one
+        takes over the generation's, as not measured and with a wider band.
+        """
         device = self.accelerators[accelerator] if isinstance(accelerator, str) else accelerator
         if device.generation not in self.efficiencies:
             message = f"there are no efficiencies of the generation {device.generation!r}"
             hint = nearest(device.generation, self.efficiencies) or "add [efficiencies.NAME] to your catalog file"
             raise ScenarioError(Problem("catalog", None, f"accelerators.{device.name}.generation", message, hint))
-        return self.efficiencies[device.generation]
+        own = self.efficiencies[device.generation]
+        if engine in ("", DEFAULT_ENGINE, own.engine):
+            return own
+        if (name := f"{device.generation}-{engine}") in self.efficiencies:
+            return self.efficiencies[name]
+        return borrowed(own, engine)
+
+    @cached_property
+    def engines(self) -> tuple[str, ...]:
+        """Engines that some generation has efficiencies for, the default first."""
+        found = {one.engine for one in self.efficiencies.values()}
+        return (DEFAULT_ENGINE, *sorted(found - {DEFAULT_ENGINE, ""}))
 
     def round_trip(self, one: str, other: str) -> RoundTrip:
         """Network time there and back between two regions, median."""

@@ -109,13 +109,15 @@ def model(entry: Entry, name: str) -> Model | None:
     if not moe:
         found["dense_layers"] = found["layers"]
     tied = entry.truth("tied_embeddings", base is not None and base.tied_embeddings)
+    block_scaled = entry.truth("block_scaled_fp8", base is not None and base.block_scaled_fp8)
+    mxfp4 = entry.truth("mxfp4", base is not None and base.mxfp4)
     title, checkpoints = entry.text("title", name), entry.texts("published_as")
     entry.finish()
     if len(entry.problems) > before:
         return None
     made = Model(
         name=name, title=title, kind="moe" if moe else "dense", tied_embeddings=tied, published_as=checkpoints,
-        figures=entry.figures, **found,
+        block_scaled_fp8=block_scaled, mxfp4=mxfp4, figures=entry.figures, **found,
     )  # fmt: skip
     for key, message in (wrong := made.contradictions()):
         entry.problem(key, message)
@@ -125,7 +127,8 @@ def model(entry: Entry, name: str) -> Model | None:
 _MODEL_COUNTS = (
     "layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab", "context_tokens", "experts", "active_experts",
     "shared_experts", "moe_ffn", "dense_layers", "q_lora", "kv_lora", "qk_nope", "qk_rope", "v_head", "sliding_window",
-    "mlp_matrices",
+    "window_layers", "sparse_tokens", "index_heads", "index_dim", "linear_layers", "linear_key_heads",
+    "linear_value_heads", "linear_dim", "mlp_matrices",
 )  # fmt: skip
 _MODEL_OPTIONAL = frozenset(_MODEL_COUNTS[8:-1])
 """Whole numbers that a model may lack; 0 then."""
@@ -183,21 +186,28 @@ def region(entry: Entry, key: str, shapes: Callable[[str], Figure | None]) -> Re
 
 
 _SHARES = ("prefill_compute", "decode_compute", "decode_bandwidth", "link_efficiency")
+_BANDS = ("itl_band", "ttft_band", "itl_band_moe", "ttft_band_moe")
 _TIMES = ("layer_overhead_s", "step_overhead_s", "allreduce_latency_s")
 
 
 def efficiency(entry: Entry, name: str) -> Efficiency | None:
-    """The efficiencies of one generation."""
+    """The efficiencies of one generation under one engine."""
     before = len(entry.problems)
     inner = entry.part("figures")
     found: dict[str, object] = {key: inner.figure(key, RATIO, required=True) for key in _SHARES}
     found |= {key: inner.figure(key, SECONDS, required=True) for key in _TIMES}
     found |= {key: inner.numbers(key, RATIO, 2, required=True) for key in ("itl_band", "ttft_band")}
+    for key in ("itl_band", "ttft_band"):  # a file that has no band of its own for mixtures: that of dense models
+        found[f"{key}_moe"] = inner.numbers(f"{key}_moe", RATIO, 2) or found[key]
+    width = inner.figure("kv_bytes_per_element", RATIO)
+    found["kv_bytes_per_element"] = 2.0 if width is None else width
+    if found["kv_bytes_per_element"] not in (1.0, 2.0):
+        inner.problem("kv_bytes_per_element", f"{width:g} is neither 1 nor 2", "bytes of one cached key or value")
     for key in _SHARES:
         share = found[key]
         if isinstance(share, float) and not (0 < share <= 1 and math.isfinite(share)):
             inner.problem(key, f"{share:g} is not above 0 and at most 1", "no efficiency exceeds 1")
-    for key in ("itl_band", "ttft_band"):
+    for key in _BANDS:
         band = found[key]
         if isinstance(band, tuple) and not 0 < band[0] <= band[1]:
             inner.problem(key, f"{list(band)} is not a band", "the lower multiplier first, for example [0.9, 1.1]")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scenarios.figures import Figure
 
+DEFAULT_ENGINE = "vllm"
+"""The engine that plans are made for unless a workload says another."""
+_BORROWED = 1.15
+"""How much wider a band is on each side for an engine that has no measured point on a generation."""
 PRECISIONS = ("fp32", "bf16", "fp16", "fp8", "int8", "fp4", "int4")
 
 
@@ -90,7 +94,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Efficiency:
-    """What one generation of devices reaches of its peaks, with the overheads that were fitted beside it."""
+    """What one generation of devices reaches of its peaks under one engine, with the overheads fitted beside it."""
 
     generation: str
     engine: str
@@ -107,9 +111,27 @@ class Efficiency:
     allreduce_latency_s: float
     link_efficiency: float
     itl_band: tuple[float, float]
-    """Multipliers on the predicted inter-token latency."""
+    """Multipliers on the predicted inter-token latency of dense models."""
     ttft_band: tuple[float, float]
+    itl_band_moe: tuple[float, float]
+    """The same for mixtures of experts, as the next."""
+    ttft_band_moe: tuple[float, float]
+    kv_bytes_per_element: float
+    """Width of the KV cache that the measured points were read with, where they do not say it: 1 or 2 bytes."""
     figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
+
+
+def borrowed(own: Efficiency, engine: str) -> Efficiency:
+    """The efficiencies of a generation, taken over by an engine without measured points: bands are wider."""
+
+    def wider(band: tuple[float, float]) -> tuple[float, float]:
+        return band[0] / _BORROWED, band[1] * _BORROWED
+
+    return replace(
+        own, engine=engine, measured=False, inherits_from=f"{own.generation} under {own.engine}", rows=0,
+        itl_band=wider(own.itl_band), ttft_band=wider(own.ttft_band), itl_band_moe=wider(own.itl_band_moe),
+        ttft_band_moe=wider(own.ttft_band_moe),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
