@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import Any
 
 from optimizer.calibrate import Bands, Calibrated, Calibration, Key
@@ -31,9 +31,7 @@ class CalibratedCatalog:
         key = nearest((device.generation, engine), self._found)
         if key is None:
             return base
-        changes = changed(self._found[key], taken_over=key != (device.generation, engine))
-        known = {field.name for field in fields(base)}
-        return replace(base, **{name: value for name, value in changes.items() if name in known})
+        return replace(base, **changed(self._found[key], taken_over=key != (device.generation, engine)))
 
 
 def nearest(asked: Key, found: Mapping[Key, Calibrated]) -> Key | None:

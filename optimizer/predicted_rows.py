@@ -135,16 +135,12 @@ def _chips(table: Table, catalog: Any) -> tuple[list[Mapping[str, float]], Colum
 
 def efficiency_of(catalog: Any, accelerator: Any, engine: str) -> Any:
     """The fitted figures of an accelerator under an engine."""
-    try:
-        return catalog.efficiency(accelerator, engine)
-    except TypeError:
-        return catalog.efficiency(accelerator)
+    return catalog.efficiency(accelerator, engine)
 
 
 def kv_precision(efficiency: Any, precision: str) -> str:
     """KV precision to read a table with, which does not say it: as fitted; 16 bit under 16-bit weights."""
-    width = getattr(efficiency, "kv_bytes_per_element", 1.0 if efficiency.generation == "blackwell" else 2.0)
-    return "bf16" if precision in ("", "bf16", "fp16", "fp32") or width > 1.5 else "fp8"
+    return "bf16" if precision in ("", "bf16", "fp16", "fp32") or efficiency.kv_bytes_per_element > 1.5 else "fp8"
 
 
 def _batch(catalog: Any, table: Table, chips: list[Mapping[str, float]], which: Column, name: str) -> Batch:
@@ -175,7 +171,7 @@ def _bands(table: Table, catalog: Any) -> tuple[Column, Column, Column]:
             catalog.models[model], device, efficiency, written or UNKNOWN_PRECISION, kv_precision(efficiency, written)
         )
         itl[rows], ttft[rows] = band.itl, band.ttft
-        fitted[rows] = name in getattr(efficiency, "fitted_to", ())
+        fitted[rows] = name in efficiency.fitted_to
     return itl, ttft, fitted & ~table.disaggregated
 
 

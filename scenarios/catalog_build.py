@@ -213,7 +213,7 @@ def efficiency(entry: Entry, name: str) -> Efficiency | None:
             inner.problem(key, f"{list(band)} is not a band", "the lower multiplier first, for example [0.9, 1.1]")
     found |= {"generation": entry.text("generation", name), "engine": entry.text("engine", "")}
     found |= {"measured": entry.truth("measured"), "inherits_from": entry.text("inherits_from", "")}
-    found |= {"rows": entry.count("rows", 0, 0)}
+    found |= {"rows": entry.count("rows", 0, 0), "fitted_to": entry.texts("fitted_to")}
     if any(layer.by_user for layer in entry.layers):
         inner.finish()
         entry.finish()

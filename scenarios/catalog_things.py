@@ -118,6 +118,8 @@ class Efficiency:
     ttft_band_moe: tuple[float, float]
     kv_bytes_per_element: float
     """Width of the KV cache that the measured points were read with, where they do not say it: 1 or 2 bytes."""
+    fitted_to: tuple[str, ...] = ()
+    """Groups of measured points behind the fit, "model/accelerator/engine/precision": what `validate` holds apart."""
     figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
 
 
@@ -128,7 +130,7 @@ def borrowed(own: Efficiency, engine: str) -> Efficiency:
         return band[0] / _BORROWED, band[1] * _BORROWED
 
     return replace(
-        own, engine=engine, measured=False, inherits_from=f"{own.generation} under {own.engine}", rows=0,
+        own, engine=engine, measured=False, inherits_from=f"{own.generation} under {own.engine}", rows=0, fitted_to=(),
         itl_band=wider(own.itl_band), ttft_band=wider(own.ttft_band), itl_band_moe=wider(own.itl_band_moe),
         ttft_band_moe=wider(own.ttft_band_moe),
     )  # fmt: skip
