@@ -13,12 +13,18 @@ from optimizer.verify_physics import Factors, normal_quantile
 from optimizer.verify_types import Way
 
 UPPER_END = 0.95  # declared: the share of measured times below the upper end of a band
+NOT_SEEN = 1.1  # declared: how much wider a band is where no measured row has that width of weights
 Range = tuple[float, float]
 
 
 def bands(model: Any, accelerator: Any, efficiency: Any, way: Way) -> tuple[Range, Range]:
     """Measured over predicted ITL, and TTFT, low and high."""
-    return tuple(efficiency.itl_band), tuple(efficiency.ttft_band)
+    if model.experts:
+        itl, ttft, seen = efficiency.itl_band_moe, efficiency.ttft_band_moe, {"fp8", "fp4", "int4"}
+    else:
+        itl, ttft, seen = efficiency.itl_band, efficiency.ttft_band, {"bf16", "fp8"}
+    more = 1.0 if way.precision in seen else NOT_SEEN
+    return (itl[0] / more, itl[1] * more), (ttft[0] / more, ttft[1] * more)
 
 
 def caution(model: Any, accelerator: Any, efficiency: Any, way: Way, confidence: float | None) -> Factors:

@@ -1,7 +1,8 @@
 """How sure a prediction is: the band of measured over predicted, and its pessimistic end at a confidence.
 
-The bands are the 5 % to 95 % quantiles of measured over predicted on the rows behind the figures of a generation
-(docs/accuracy.md); generations without measured rows take over wider ones. This is the one place that reads them.
+The bands are the 5 % to 95 % quantiles of measured over predicted when whole systems and whole models are left out of
+the fit (docs/accuracy.md), for dense models and for mixtures of experts; generations and engines without measured rows
+take over wider ones. This is the one place that reads them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,10 @@ CENTRAL = 0.90
 """Share of measured points that a band covers."""
 LEAST_CONFIDENCE, MOST_CONFIDENCE = 0.5, 0.999
 """Below the first a plan would be optimistic; beyond the second the tail of a few hundred points says nothing."""
+MEASURED_PRECISIONS = {"dense": ("bf16", "fp8"), "moe": ("fp8", "fp4", "int4")}
+"""Widths of weights that measured rows have, by kind of model."""
+UNMEASURED = 1.1
+"""How much wider a band is on each side at any other width; declared."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,12 @@ def band(model: Any, accelerator: Any, efficiency: Any, precision: str, kv_preci
 
     The independent check reads the same figures a second time, in `optimizer/verify_bands.py`.
     """
-    return Band(itl=tuple(efficiency.itl_band), ttft=tuple(efficiency.ttft_band))
+    kind = "moe" if model.experts else "dense"
+    itl, ttft = (efficiency.itl_band_moe, efficiency.ttft_band_moe) if model.experts else (
+        efficiency.itl_band, efficiency.ttft_band
+    )  # fmt: skip
+    wider = 1.0 if precision in MEASURED_PRECISIONS[kind] else UNMEASURED
+    return Band(itl=(itl[0] / wider, itl[1] * wider), ttft=(ttft[0] / wider, ttft[1] * wider))
 
 
 def quantile(high: float, confidence: float) -> float:
