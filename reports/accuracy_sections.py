@@ -14,9 +14,8 @@ if TYPE_CHECKING:
 
 Figures = Mapping[str, Any]
 _HEADINGS = (
-    ">rows", ">ITL error", ">median??", ">bias", ">rank?", ">in band?", ">half-width???", ">TTFT error", ">bias",
-    ">in band??",
-    ">half-width????", ">tokens/s error?????",
+    ">rows", ">ITL error", ">median???", ">bias", ">rank??", ">in band", ">half-width??", ">TTFT error",
+    ">TTFT bias???", ">TTFT in band??", ">TTFT half-width????", ">tokens/s error?????",
 )  # fmt: skip
 _KEYS = (
     "n", "itl_mape", "itl_median", "itl_bias", "itl_rank", "itl_coverage", "itl_half_width", "ttft_mape", "ttft_bias",
