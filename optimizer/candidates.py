@@ -89,17 +89,22 @@ class Table:
 
 
 def table(
-    scenario: Scenario, workload: Workload, usd_per_device_year: dict[str, float], all_precisions: bool = False
+    scenario: Scenario,
+    workload: Workload,
+    usd_per_device_year: dict[str, float],
+    all_precisions: bool = False,
+    measured: Measured | None = None,
 ) -> Table:
     """Enumerate, price and gate the candidates of a workload.
 
     `usd_per_device_year` (by accelerator) puts a price on rejected candidates. With `all_precisions` those outside the
-    allow-list are priced too, so that a conflict can name the list.
+    allow-list are priced too, so that a conflict can name the list. `measured` is given where the scenario is cut down
+    to a part of what was measured.
     """
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
     chips = _chips(scenario, workload, rejected, all_precisions)
-    measured = Measured(scenario, workload)
+    measured = measured or Measured(scenario, workload)
     runs, chip = _configurations(chips, scenario, workload, model, measured)
     if workload.batch:
         batches = np.array(sorted(workload.batch), dtype=float)

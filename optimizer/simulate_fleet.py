@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer.at_load import AtLoad
 from optimizer.candidates import Table, table
+from optimizer.measured_rates import Measured
 from optimizer.plan import Plan
 from optimizer.simulate_pool import FloatArray, Replica, replica_of
 from optimizer.verify_fleet import Fleet, Pool
@@ -69,7 +70,8 @@ class SimulatedFleet:
                     "batch": (way.batch,),
                 }
             )
-            found = table(scenario.model_copy(update={"accelerators": (way.accelerator,)}), only, {})
+            part = scenario.model_copy(update={"accelerators": (way.accelerator,)})
+            found = table(part, only, {}, measured=Measured(scenario, workload))
             row = _row(found, way)
             replica = replica_of(found.model, found.runs.take([row]), workload.shapes, found.prices, row, self.spread)
             self._priced[way] = Priced(found.prices, row, way.batch, replica, AtLoad(found, row))
