@@ -23,6 +23,7 @@ LEAST_ROWS = 5
 _DENSE_WEIGHT = 1.4
 _KV_WIDTHS = (2.0, 1.0)
 _BAND = (0.05, 0.95)
+_DEPLOYMENT = ("tensor_parallel", "attention_dp", "expert_parallel", "prompt_tokens", "output_tokens")
 
 Key = tuple[str, str]
 """(generation, engine)."""
@@ -109,6 +110,8 @@ class _Work:
         self.names = group_names(self.table)
         versions = np.where(self.table.version == "", "unknown version", self.table.version)
         self.clusters = np.char.add(np.char.add(self.names, " "), versions)
+        degrees = zip(*(getattr(self.table, name) for name in _DEPLOYMENT), strict=True)
+        self.deployments = np.char.add(self.clusters, [f" {degree}" for degree in degrees])
         self.moe = np.array([bool(catalog.models[name].experts) for name in self.table.model])
         self.sixteen = np.isin(self.table.precision, ("", "bf16", "fp16", "fp32"))
         self.narrow = np.ones(len(self.keys))
@@ -194,6 +197,7 @@ class _Work:
                     weight[part.rows],
                     np.where(known, fit.TTFT_WEIGHT * weight[part.rows], 0.0),
                     self.clusters[part.rows],
+                    self.deployments[part.rows],
                 )
             )
         return fit.Problem(made, len(self.keys), self._limits(usable))

@@ -59,7 +59,8 @@ class Rows:
         group: of each row, its place among the groups.
         log_itl_s, log_ttft_s: logarithms of what was measured; nan where unknown.
         itl_weight, ttft_weight: on the residuals; 0 leaves a row out.
-        cluster: of each row, what it is left out together with.
+        cluster: of each row, what was measured together: a model on an accelerator under a version of an engine.
+        deployment: the same cut by degrees of parallelism and request, so that only concurrencies are together.
     """
 
     batch: Batch
@@ -70,6 +71,7 @@ class Rows:
     itl_weight: Column
     ttft_weight: Column
     cluster: Column
+    deployment: Column
 
 
 class Problem:
@@ -115,9 +117,9 @@ class Problem:
             parts.append(limit.slopes(self._of(x), self.size))
         return np.concatenate(parts)
 
-    def clusters(self) -> Column:
-        """Name of the cluster of each residual; "" for those that are no row."""
-        named = [np.concatenate([rows.cluster, rows.cluster]) for rows in self.rows]
+    def clusters(self, column: str) -> Column:
+        """Name of the `cluster` or `deployment` of each residual; "" for those that are no row."""
+        named = [np.tile(getattr(rows, column), 2) for rows in self.rows]
         rest = self.size + sum(limit.size for limit in self.limits)
         return np.concatenate([*named, np.full(rest, "")])
 
@@ -204,8 +206,8 @@ def solve(problem: Problem, start: Column | None = None, most_steps: int = 40) -
     least, most = problem.bounds
     first = np.clip(problem.start if start is None else start, least + 1e-3, most - 1e-3)
     return least_squares(
-        problem.residuals, first, problem.jacobian, bounds=(least, most), loss="soft_l1", f_scale=SOFT, tr_solver="lsmr",
-        max_nfev=most_steps, ftol=1e-5, xtol=1e-5,
+        problem.residuals, first, problem.jacobian, bounds=(least, most), loss="soft_l1", f_scale=SOFT,
+        tr_solver="lsmr", max_nfev=most_steps, ftol=1e-5, xtol=1e-5,
     )  # fmt: skip
 
 

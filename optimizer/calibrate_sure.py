@@ -14,27 +14,30 @@ _LARGEST = np.log(5.0)
 def sureness(problem: Problem, x: Column, table: Table, usable: Column) -> tuple[Column, Column, Column]:
     """Standard errors of the log figures by group, and measured over predicted ITL and TTFT of each row, unseen.
 
-    Errors are cluster-robust: rows of one deployment and version err together, so they count as one observation of
-    their sum. References: K.-Y. Liang and S. L. Zeger, "Longitudinal data analysis using generalized linear models",
-    Biometrika 73, 1986, doi:10.1093/biomet/73.1.13. Unseen residuals are those of the linearised fit with the row's
-    whole model left out, ``(I - H_mm)^-1 r_m``: D. A. Belsley, E. Kuh and R. E. Welsch, "Regression Diagnostics",
-    1980, doi:10.1002/0471725153.
+    Errors are cluster-robust: rows measured together err together, so they count as one observation of their sum. Two
+    groupings are tried, by model, accelerator and version and by deployment and request, and the larger error is told:
+    the first is blind where a figure stands on one such group. Reference: K.-Y. Liang and S. L. Zeger, "Longitudinal
+    data analysis using generalized linear models", Biometrika 73, 1986, doi:10.1093/biomet/73.1.13. Unseen residuals
+    are those of the linearised fit with the row's whole model left out: D. A. Belsley, E. Kuh and R. E. Welsch,
+    "Regression Diagnostics", 1980, doi:10.1002/0471725153.
     """
     residuals, slopes = problem.residuals(x), problem.jacobian(x)
     root = np.sqrt(robust_weights(residuals))
     r, jacobian = residuals * root, slopes * root[:, None]
     bread = np.linalg.pinv(jacobian.T @ jacobian)
-    clusters = problem.clusters()
-    meat = np.zeros_like(bread)
-    names = [name for name in dict.fromkeys(clusters) if name]
-    for name in names:
-        rows = clusters == name
-        score = jacobian[rows].T @ r[rows]
-        meat += np.outer(score, score)
-    meat *= len(names) / max(len(names) - 1, 1)
-    spread = np.sqrt(np.maximum(np.diag(bread @ meat @ bread), 0.0))
-    deviations = spread[: problem.groups * len(FIGURES)].reshape(problem.groups, -1)
+    spreads = [_spread(bread, jacobian, r, problem.clusters(column)) for column in ("cluster", "deployment")]
+    deviations = np.maximum(*spreads)[: problem.groups * len(FIGURES)].reshape(problem.groups, -1)
     return deviations, *_unseen(problem, residuals, slopes, root, table, usable)
+
+
+def _spread(bread: Column, jacobian: Column, residuals: Column, clusters: Column) -> Column:
+    """Cluster-robust standard error of each unknown."""
+    names, which = np.unique(clusters, return_inverse=True)
+    scores = np.zeros((len(names), jacobian.shape[1]))
+    np.add.at(scores, which, jacobian * residuals[:, None])
+    scores = scores[names != ""]
+    meat = scores.T @ scores * (len(scores) / max(len(scores) - 1, 1))
+    return np.sqrt(np.maximum(np.diag(bread @ meat @ bread), 0.0))
 
 
 def _unseen(

@@ -77,7 +77,10 @@ def _entry(key: Key, found: Calibrated, table: Table, name: str, date: str) -> l
         sure = f"standard error {found.errors[figure]:.0%} of the value; {residuals}"
         tied = "tied to prefill_compute; " if figure == "decode_compute" else ""
         lines.append(f"{figure} = {_figure(round_to(value), unit, source, date, tied + sure)}")
-    width = f"bytes of a cached key or value under weights of 8 bits and fewer: of 1 and 2 bytes the better fit; the other one is {found.kv_gain:.0%} worse in cost"
+    width = (
+        "bytes of a cached key or value under weights of 8 bits and fewer: of 1 and 2 the better fit; "
+        f"the other one is {found.kv_gain:.0%} worse in cost"
+    )
     lines.append(f"kv_bytes_per_element = {_figure(found.kv_bytes_per_element, '1', source, date, width)}")
     for band, note in _BAND_NOTES.items():
         low, high = values[band]

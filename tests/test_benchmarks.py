@@ -6,7 +6,7 @@ import importlib.util
 
 import numpy as np
 
-from benchmarks import pricing, program, startup
+from benchmarks import pricing, program, startup, validation
 from benchmarks.figure import Figure, under
 from optimizer.program import build
 from optimizer.tables import ask
@@ -51,3 +51,9 @@ def test_a_target_is_a_target() -> None:
 def test_start_up_is_measured() -> None:
     (figure,) = startup.figures()
     assert figure.text.endswith(" s")
+
+
+def test_as_many_rows_are_validated_as_it_says() -> None:
+    assert len(validation.tiled(130).splitlines()) == 131
+    (figure,) = validation.figures(130)
+    assert "130" in figure.name and figure.target == "< 1 s"

@@ -68,7 +68,7 @@ def test_noise_and_a_few_broken_rows_do_no_harm() -> None:
     assert one.figures["decode_bandwidth"] == pytest.approx(0.81, rel=0.08)
     for name in ("decode_bandwidth", "prefill_compute"):
         assert 0 < one.errors[name] < 0.5
-        assert abs(np.log(one.figures[name] / TRUTH[name])) < 4 * one.errors[name] + 0.03
+        assert abs(np.log(one.figures[name] / TRUTH[name])) < 4 * one.errors[name]
 
 
 def test_more_noise_makes_wider_bands_and_larger_errors() -> None:
@@ -119,7 +119,7 @@ def test_the_jacobian_is_that_of_finite_differences() -> None:
         step = np.zeros(problem.size)
         step[k] = 1e-5
         assert np.allclose(slopes[:, k], (problem.residuals(x + step) - problem.residuals(x - step)) / 2e-5, atol=2e-2)
-    assert len(problem.clusters()) == len(problem.residuals(x)) == len(slopes)
+    assert len(problem.clusters("cluster")) == len(problem.residuals(x)) == len(slopes)
 
 
 def test_the_weight_read_share_of_vllm_stays_in_its_band() -> None:
