@@ -91,7 +91,7 @@ def _check_pool(fleet: Fleet, pool: Pool, slot: str, findings: Findings) -> None
         full = min(busy / (replicas * pool.availability), 1.0) * (1 - FLOW_RELATIVE)
         for origin in pool.key.serves:
             left = world.budget_s(way.workload, origin, pool.key.region)
-            late = late_share(runs, replicas, way.batch, full, left)
+            late = late_share(runs, replicas, way.batch, full, left, 1.0 - workload.ttft.percentile / 100.0)
             what = f"share of {where} whose first token comes after {left:.4g} s, {origin}'s limit less the network"
             findings.at_most(what, late, 1.0 - workload.ttft.percentile / 100.0)
     if len(runs) == 1:

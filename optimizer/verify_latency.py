@@ -92,8 +92,11 @@ class Waits:
     slots_used: float = 1.0
     slope: float = 0.0
 
-    def beyond(self, limit_s: float, utilisation: float) -> float:
-        """Probability that the first token comes later than `limit_s` (network excluded); 1 where nothing is stable."""
+    def beyond(self, limit_s: float, utilisation: float, tail: float) -> float:
+        """Probability that the first token comes later than `limit_s` (network excluded); 1 where nothing is stable.
+
+        The law is right near the probability `tail`.
+        """
         if utilisation * self.turn_load >= NEARLY_ONE:
             return 1.0
         if math.isinf(limit_s):
@@ -104,7 +107,7 @@ class Waits:
         left = limit_s - self.own_s
         return max(
             sum(chance * _of_law(left, waiting, slot, *law) for chance, law in laws)
-            for laws in ([(1.0, self._together(utilisation))], self._in_turn(utilisation))
+            for laws in ([(1.0, self._together(utilisation, tail))], self._in_turn(utilisation))
         )
 
     def _slot(self, utilisation: float) -> tuple[float, float]:
@@ -113,13 +116,11 @@ class Waits:
         peaked = 1.0 / (idle * idle * (1.0 - min(self.slope, MOST_SLOPE)))
         servers = max(self.servers / peaked, 1.0)
         waiting = min(1.0, TWICE * erlang_c(servers, min(utilisation * self.slots_used, NEARLY_ONE) * servers))
-        mean = math.sqrt(peaked) / (self.servers * (1.0 - utilisation))
-        if self.replicas > 1:
-            mean += self.replicas / self.servers
+        mean = (math.sqrt(peaked) / (1.0 - utilisation) + self.replicas - 1.0) / self.servers
         return waiting, self.slot_residual_s * mean
 
-    def _together(self, utilisation: float) -> tuple[float, float, float, float]:
-        """(shift, share, mean, step) where all prompts that wait go into the next step."""
+    def _together(self, utilisation: float, tail: float) -> tuple[float, float, float, float]:
+        """(shift, share, mean, step) where all prompts that wait go into the next step; made for one probability."""
         load = min(utilisation * self.prefill_load, NEARLY_ONE)
         noise = load * self.prefill_size_s / self.replicas
         ripple = noise / (1.0 - load * load)
@@ -129,9 +130,10 @@ class Waits:
             return 0.0, 0.0, 0.0, step
         variance = noise * step + (0.5 + load) ** 2 * ripple * step
         if variance < others * others:
-            return others - math.sqrt(variance), 1.0, math.sqrt(variance), step
+            return others - math.sqrt(variance) * min(1.0, -math.log(tail)), 1.0, math.sqrt(variance), step
         mean = (variance / others + others) / 2.0
-        return 0.0, others / mean, mean, step
+        often = others / self.prefill_size_s
+        return 0.0, min(max(others / mean, math.e * tail), often, 1.0), mean, step
 
     def _in_turn(self, utilisation: float) -> list[tuple[float, tuple[float, float, float, float]]]:
         """(chance, law) where prompts queue for the token budget of the steps: a prefill is met, or none."""
@@ -271,7 +273,7 @@ def _usable(
     laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
 
     def fits(steps: int) -> bool:
-        return all(law.beyond(limit_s, steps / GRID) <= tail for law in laws)
+        return all(law.beyond(limit_s, steps / GRID, tail) <= tail for law in laws)
 
     top = math.floor(min(most, 1.0) * GRID + 1e-9)
     if fits(top):
@@ -297,7 +299,7 @@ def _exact(
     laws, tail = waits(runs, replicas, batch), (100.0 - percentile) / 100.0
 
     def fits(utilisation: float) -> bool:
-        return all(law.beyond(limit_s, utilisation) <= tail for law in laws)
+        return all(law.beyond(limit_s, utilisation, tail) <= tail for law in laws)
 
     if not fits(low):
         return 0.0
@@ -310,9 +312,11 @@ def _exact(
     return low
 
 
-def late_share(runs: Sequence[Running], replicas: int, batch: int, utilisation: float, limit_s: float) -> float:
+def late_share(
+    runs: Sequence[Running], replicas: int, batch: int, utilisation: float, limit_s: float, tail: float
+) -> float:
     """Share of first tokens later than a limit (network excluded) in the worst mix, with every step a full batch's."""
-    return max(law.beyond(limit_s, utilisation) for law in waits(runs, replicas, batch))
+    return max(law.beyond(limit_s, utilisation, tail) for law in waits(runs, replicas, batch))
 
 
 def first_token_s(
@@ -364,7 +368,7 @@ def first_token_s(
         return math.inf
 
     def beyond(limit_s: float) -> float:
-        return sum(weight * law.beyond(limit_s, utilisation) for weight, law in zip(share, laws, strict=True))
+        return sum(weight * law.beyond(limit_s, utilisation, tail) for weight, law in zip(share, laws, strict=True))
 
     low, high = 0.0, max(law.own_s + law.step_s for law in laws) + 1e-6
     while beyond(high) > tail:

@@ -88,8 +88,12 @@ class PoolWaits:
         """Whether the prefills are kept up with."""
         return np.asarray(utilisation * self.turn_busy < STABLE)
 
-    def laws(self, utilisation: FloatArray) -> tuple[Mix, Mix]:
-        """The law of steps that everybody shares, and that of turns (met or not); the later of the two counts."""
+    def laws(self, utilisation: FloatArray, tail: float) -> tuple[Mix, Mix]:
+        """The law of steps that everybody shares, and that of turns (met or not); the later of the two counts.
+
+        Of a mean and a variance the first makes a law that is right at the probability `tail`, and there never better
+        for a larger variance.
+        """
         spread = 1.0 / self.replicas
         busy = np.minimum(utilisation * self.prefill_busy, STABLE)
         step = self.step_s / (1.0 - busy)
@@ -98,11 +102,14 @@ class PoolWaits:
         others = busy * found
         variance = spread * busy * self.prefill_size_s * found + (0.5 + busy) ** 2 * ripple * found
         deviation = np.sqrt(variance)
-        narrow = deviation < others
-        scarce = np.where(others > 0.0, others, 1.0)
-        mean = np.where(narrow, deviation, (variance + others**2) / (2.0 * scarce))
-        share = np.where(narrow | (mean <= 0.0), 1.0, others / np.where(mean > 0.0, mean, 1.0))
-        together = Law(np.where(narrow, others - deviation, 0.0), share, np.where(others > 0.0, mean, 0.0), found)
+        narrow, some = deviation < others, others > 0.0
+        scarce = np.where(some, others, 1.0)
+        mean = np.where(narrow, deviation, np.where(some, (variance + others**2) / (2.0 * scarce), 0.0))
+        size = np.where(some, self.prefill_size_s, 1.0)
+        rare = np.maximum(others / np.where(mean > 0.0, mean, 1.0), np.e * tail)
+        share = np.where(narrow, 1.0, np.minimum(np.minimum(rare, others / size), 1.0))
+        shift = np.where(narrow, others - deviation * min(1.0, -np.log(tail)), 0.0)
+        together = Law(shift, share, mean, found)
 
         turns = np.minimum(utilisation * self.turn_busy, STABLE)
         meeting = np.minimum(utilisation * self.meeting_busy, 1.0)
@@ -127,7 +134,7 @@ class PoolWaits:
     def slot_mean_s(self, utilisation: FloatArray) -> FloatArray:
         """Mean wait for a slot of those who wait [s]; a balanced replica's next slot is its own, not the pool's."""
         room = np.maximum(1.0 - utilisation, 1e-12)
-        own = np.where(self.replicas > 1.0, self.replicas, 0.0)
+        own = self.replicas - 1.0
         return self.slot_residual_s / self.servers * (np.sqrt(self._peakedness(utilisation)) / room + own)
 
     def _peakedness(self, utilisation: FloatArray) -> FloatArray:
@@ -257,7 +264,7 @@ def meets_limit(pool: PoolWaits, slack_s: FloatArray, tail: float, utilisation: 
     """Whether P(waits > slack) <= tail; Erlang-C is asked only where 0 and `erlang_c_ceiling` do not decide."""
     stable, slot_mean = pool.stable(utilisation), pool.slot_mean_s(utilisation)
     possible, threshold = stable & (utilisation < 1.0), np.full(np.shape(slack_s), np.inf)
-    for mix in pool.laws(utilisation):
+    for mix in pool.laws(utilisation, tail):
         free, queued = mix_survivals(slack_s, slot_mean, mix)
         # The survival is linear in the share that waits for a slot, so the limit is a threshold on that share.
         threshold = np.minimum(threshold, (tail - free) / np.maximum(queued - free, 1e-300))

@@ -114,11 +114,13 @@ def ttft_quantile_s(
 
     - Slot wait: 0 with probability 1 - C, else exponential. Prefills hold up everybody and requests come in bunches, so
       the slots in use vary by z = 1/(1 - rho)^2 times a Poisson count: C is twice the Erlang-C of c/z slots (Hayward's
-      equivalent system), its mean ``h/2 (sqrt(z)/(c (1 - u)) + 1/b)``, c = n b, h = b/mu; 1/b is left out at n = 1.
+      equivalent system), its mean ``h/(2 c) (sqrt(z)/(1 - u) + n - 1)``, c = n b, h = b/mu: a balanced replica's next
+      slot is its own, not the pool's.
     - Shared wait, the later of two laws. *Together*: the rest of a running step, uniform on 0..S, and the prefills of
-      the others in mine, exponential with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``, shifted
-      where that is narrower than an exponential; ``S = t_dec/(1 - rho) + w``, ``w = phi rho t_pre/(1 - rho^2)``. A
-      balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the token budget of steps: with
+      the others in mine, with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``: an exponential, shifted
+      where that is narrower and rare where it is wider, but no rarer than e times the tail asked for, nor more frequent
+      than such prompts; ``S = t_dec/(1 - rho) + w``, ``w = phi rho t_pre/(1 - rho^2)``. A balanced pool spreads
+      arrivals, hence phi. *In turn*, where prompts fill the token budget of steps: with
       probability ``m min(1, m/.30)^min(n - 1, 3)``, m = lambda (t_pre + t_dec), a prefill is met: uniform on
       0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead, exponential with mean
       ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else uniform on 0..t_dec.
@@ -141,7 +143,7 @@ def ttft_quantile_s(
     Reference: Whitt (1984), doi:10.1002/j.1538-7305.1984.tb00104.x, for Hayward's approximation.
 
     >>> round(float(ttft_quantile_s(0.8, 4, 32, 0.03, 0.02, 255, 5.28, 99)), 3)
-    0.396
+    0.359
     """
     columns = (np.asarray(v, float)[..., None] for v in (prefill_s, decode_step_s, decode_steps, requests_per_s))
     prefill, decode, steps, rate = columns
@@ -178,7 +180,7 @@ def usable_utilisation(
         Utilisation [1]; 0 where even an idle pool misses the limit. Always short of saturating the prefill server.
 
     >>> [float(u) for u in usable_utilisation(0.5, [1, 2, 8], 32, 0.03, 0.02, 255, 5.28, 99, 0.95)]
-    [0.635, 0.725, 0.87]
+    [0.635, 0.74, 0.875]
     """
     pool = row_waits(replicas, batch, prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps)
     return usable_within(pool, limit_s, percentile, max_utilisation)
@@ -220,7 +222,7 @@ def usable_utilisation_mix(
         Utilisation [1], of the shape of the other arguments broadcast with all axes but the last of these.
 
     >>> float(usable_utilisation_mix(0.5, 2, 32, [0.03], [0.02], [255], [5.28], 99, 0.95))
-    0.725
+    0.74
     """
     prefill, decode, steps, rate, chunks = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s, prompt_steps))
@@ -261,7 +263,7 @@ def ttft_mix_quantile_s(
             of its step, which raises z by 1/(1 - slope). 1 and 0 take every step as that of a full batch: an upper end.
 
     >>> round(float(ttft_mix_quantile_s(0.8, 4, 32, [0.03] * 2, [0.02] * 2, [255] * 2, [5.28] * 2, [1, 3], 99)), 3)
-    0.396
+    0.359
     """
     prefill, decode, steps, rate, weight, chunks = np.broadcast_arrays(
         *(np.asarray(v, float) for v in (prefill_s, decode_step_s, decode_steps, requests_per_s, weights, prompt_steps))
@@ -269,8 +271,8 @@ def ttft_mix_quantile_s(
     u, share = np.asarray(utilisation, float), weight / weight.sum(axis=-1, keepdims=True)
     pool = mix_waits(replicas, batch, prefill, decode, steps, rate, weight, chunks, slots_used, slope)
     own = own_s(prefill, pool.step_s[..., None], chunks)
-    waiting, slot_mean, laws = pool.slot_share(u), pool.slot_mean_s(u), pool.laws(u)
     tail = tail_probability(percentile)
+    waiting, slot_mean, laws = pool.slot_share(u), pool.slot_mean_s(u), pool.laws(u, tail)
     longest = [law.shift_s + law.step_s + law.queue_mean_s * np.log(4.0 / tail) for mix in laws for _, law in mix]
     high = pool.own_s + np.max(np.broadcast_arrays(*longest), axis=0) + slot_mean * np.log(4.0 / tail)
     low = np.zeros_like(high)

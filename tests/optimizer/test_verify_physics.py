@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from optimizer.verify_latency import (
+    Waits,
     erlang_c,
     exact_utilisation,
     first_token_s,
-    mix_first_token_s,
     prefill_bands,
     usable_utilisation,
-    waits,
 )
 from optimizer.verify_physics import itl_at, kv_room_bytes, running
 from optimizer.verify_types import Way
 from physics.pricing import gather, hardware, price
+from physics.queueing import erlang_c as tabled_erlang_c
 from physics.queueing import wait_survival
 from physics.tail_latency import ttft_mix_quantile_s, ttft_quantile_s, usable_utilisation_mix
 from physics.tail_latency import usable_utilisation as tabled_utilisation
@@ -136,6 +136,11 @@ def test_erlang_c_of_the_textbook() -> None:
     assert erlang_c(5, 0) == 0 and erlang_c(5, 5) == 1
 
 
+def test_erlang_c_between_whole_servers() -> None:
+    for servers, load in ((2.5, 1.3), (16.4, 14.0), (1.01, 0.2), (700.3, 650.0)):
+        assert erlang_c(servers, load) == pytest.approx(float(tabled_erlang_c(servers, load)), rel=1e-8)
+
+
 def some_run(rng: random.Random):
     """A run with times of a server's order."""
     way = Way("chat", "h100-sxm", "fp8", "bf16", rng.choice((1, 2)), 1, 1, rng.choice((4, 16, 64)))
@@ -146,35 +151,49 @@ def some_run(rng: random.Random):
     return running(model, CATALOG.accelerators["h100-sxm"], CATALOG.efficiency("h100-sxm"), way, shape), way.batch
 
 
+def some_waits(**changes: float) -> Waits:
+    """A pool of one replica without slope, and what a test changes of it."""
+    plain = Waits(1.0, 16.0, 0.8, 0.5, 0.05, 0.5, 0.03, 0.6, 0.2, 0.1)
+    return replace(plain, **changes)
+
+
 def test_waits_against_a_million_draws() -> None:
-    """The law of the sum of the three waits, drawn instead of integrated."""
-    law = waits([some_run(random.Random(3))[0]], 1, 16)[0]
-    law = replace(law, slot_residual_s=0.8, prefill_load=0.7, prefill_residual_s=0.05, step_s=0.2, own_s=0.1)
-    u, draw = 0.9, np.random.default_rng(1)
-    size = 1_000_000
-    slot = draw.exponential(0.8 / (16 * 0.1), size) * (draw.random(size) < erlang_c(16, u * 16))
-    queue = draw.exponential(0.05 / (1 - 0.63), size) * (draw.random(size) < 0.63)
-    total = 0.1 + slot + queue + draw.uniform(0, 0.2, size)
-    for limit in (0.15, 0.3, 0.6, 1.2):
-        assert law.beyond(limit, u) == pytest.approx((total > limit).mean(), abs=2e-3)
+    """The law of the sums of waits, drawn instead of integrated: prompts that share a step, and prompts in turn."""
+    draw, size, u = np.random.default_rng(1), 1_000_000, 0.9
+    for law in (some_waits(), some_waits(prefill_size_s=0.4), some_waits(turn_load=0.9, turn_residual_s=0.4)):
+        load = u * law.prefill_load
+        ripple = load * law.prefill_size_s / (1 - load**2)
+        step = law.step_s / (1 - load) + ripple
+        mean, variance = load * step, load * law.prefill_size_s * step + (0.5 + load) ** 2 * ripple * step
+        deviation = math.sqrt(variance)
+        wide = (variance / mean + mean) / 2
+        often = min(max(mean / wide, math.e * 0.01), mean / law.prefill_size_s, 1.0)
+        narrow = mean - deviation + draw.exponential(deviation, size)
+        others = narrow if deviation < mean else draw.exponential(wide, size) * (draw.random(size) < often)
+        together = others + draw.uniform(0, step, size)
+        turns, met = u * law.turn_load, u * law.meeting
+        hit = draw.random(size) < max(met, turns) * min(met / 0.3, 1.0) ** 0
+        ahead = draw.exponential(1.25 * law.turn_residual_s / (1 - turns), size) * (draw.random(size) < turns)
+        rest = np.where(hit, ahead + draw.uniform(0, law.prefill_size_s + law.step_s, size), draw.uniform(0, 0.2, size))
+        peaked = 1 / (1 - load) ** 2
+        waits_too = draw.random(size) < min(1.0, 2 * erlang_c(16 / peaked, u * 16 / peaked))
+        slot = waits_too * draw.exponential(0.8 / 16 * math.sqrt(peaked) / (1 - u), size)
+        for limit in (0.15, 0.3, 0.6, 1.2):
+            drawn = max((0.1 + slot + part > limit).mean() for part in (together, rest))
+            assert law.beyond(limit, u, 0.01) == pytest.approx(drawn, abs=2e-3)
 
 
 def test_waits_where_two_means_meet() -> None:
-    law = waits([some_run(random.Random(3))[0]], 1, 16)[0]
     for shift in (0.0, 1e-9, 1e-5, 3e-4, 1e-2):
-        same = replace(law, servers=1, slot_residual_s=0.1, prefill_load=1.0, prefill_residual_s=0.1 * (1 + shift))
-        for u, limit in ((0.5, 0.9), (0.8, 2.0)):
-            busy = u * same.prefill_load
-            own = same.beyond(limit, u)
-            table = wait_survival(
-                limit - same.own_s,
-                erlang_c(1, u),
-                0.1 / (1 - u),
-                busy,
-                same.prefill_residual_s / (1 - busy),
-                same.step_s,
-            )
-            assert own == pytest.approx(float(table), rel=1e-6)
+        law = some_waits(turn_residual_s=0.1, turn_load=0.5, prefill_load=0.01, meeting=1.0, prefill_size_s=0.3)
+        slot = 1.25 * 0.1 / (1 - 0.45) * (1 + shift)  # the mean of the queue, and one that is nearly the same
+        peaked = 1 / (1 - 0.009) ** 2
+        law = replace(law, slot_residual_s=slot * 16 * 0.1 / math.sqrt(peaked))
+        hit, ahead, queue = 0.9, 0.45, 1.25 * 0.1 / 0.55
+        waiting = min(1.0, 2 * float(tabled_erlang_c(16 / peaked, 0.9 * 16 / peaked)))
+        table = hit * wait_survival(0.8, waiting, slot, ahead, queue, 0.5)
+        table = table + (1 - hit) * wait_survival(0.8, waiting, slot, 0.0, 1.0, 0.2)
+        assert law.beyond(0.9, 0.9, 0.01) == pytest.approx(float(table), rel=1e-6)
 
 
 def test_usable_utilisation_as_declared() -> None:
@@ -184,17 +203,17 @@ def test_usable_utilisation_as_declared() -> None:
         size, percentile = rng.choice((1, 2, 5, 30)), rng.choice((50, 95, 99))
         limit = run.prefill_s + run.step_s * rng.uniform(0.9, 12)
         most = rng.choice((0.5, 0.95, 1.0))
-        figures = (size, batch, run.prefill_s, run.step_s, run.decode_steps, run.rate)
+        figures, chunks = (size, batch, run.prefill_s, run.step_s, run.decode_steps, run.rate), run.prompt_steps
         own = usable_utilisation([run], size, batch, limit, percentile, most)
-        assert own == pytest.approx(float(tabled_utilisation(limit, *figures, percentile, most)), abs=1e-9)
+        assert own == pytest.approx(float(tabled_utilisation(limit, *figures, percentile, most, chunks)), abs=1e-9)
         exact = exact_utilisation([run], size, batch, limit, percentile, most)
         assert own == 0.0 or (own <= exact <= most and exact - own < 1 / 200 + 1e-12)
         if 0 < own < 1:
-            told = first_token_s([run], size, batch, own, percentile)
-            assert told == pytest.approx(float(ttft_quantile_s(own, *figures, percentile)), rel=1e-6)
+            told = first_token_s([run], [1.0], size, batch, own, percentile)
+            assert told == pytest.approx(float(ttft_quantile_s(own, *figures, percentile, chunks)), rel=1e-6)
             assert told <= limit * (1 + 1e-9)
     unlimited = usable_utilisation([run], 3, batch, math.inf, 99, 0.95)
-    assert unlimited == pytest.approx(0.95) or run.rate * (run.prefill_s + run.step_s) * 0.95 >= 1
+    assert unlimited == pytest.approx(0.95) or run.rate * (run.prefill_s + run.step_s * run.prompt_steps) * 0.95 >= 1
 
 
 def test_mixed_shapes_as_declared() -> None:
@@ -207,12 +226,15 @@ def test_mixed_shapes_as_declared() -> None:
         columns = [
             np.array([getattr(run, name) for run in parts]) for name in ("prefill_s", "step_s", "decode_steps", "rate")
         ]
+        chunks = np.array([run.prompt_steps for run in parts])
         own = usable_utilisation(parts, size, batch, limit, 99, 0.95)
-        assert own == pytest.approx(float(usable_utilisation_mix(limit, size, batch, *columns, 99, 0.95)), abs=1e-9)
+        assert own == pytest.approx(
+            float(usable_utilisation_mix(limit, size, batch, *columns, 99, 0.95, chunks)), abs=1e-9
+        )
         loads = [rng.uniform(0.1, 2) for _ in parts]
         if own > 0:
-            told = mix_first_token_s(parts, loads, size, batch, own, 99)
-            table = ttft_mix_quantile_s(own, size, batch, *columns, np.array(loads), 99)
+            told = first_token_s(parts, loads, size, batch, own, 99)
+            table = ttft_mix_quantile_s(own, size, batch, *columns, np.array(loads), 99, chunks)
             assert told == pytest.approx(float(table), rel=1e-6)
 
 
