@@ -1,4 +1,4 @@
-"""How fast a measured table is validated: read, checked and priced, from the sample that is carried, many times over."""
+"""How fast a measured table is validated: read, checked and priced, from the carried sample many times over."""
 
 from __future__ import annotations
 

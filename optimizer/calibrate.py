@@ -9,7 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from optimizer import calibrate_fit as fit
-from optimizer.predicted_rows import Batch, efficiency_of, group_names, overload, prepare, seen_by_client
+from optimizer.calibrate_sure import balanced_quantiles, deviations
+from optimizer.predicted_rows import (
+    Batch,
+    architectures,
+    efficiency_of,
+    group_names,
+    overload,
+    prepare,
+    seen_by_client,
+)
 from physics import closed_loop, pricing
 from scenarios.measured import LeftOut, Table
 
@@ -30,7 +39,7 @@ Key = tuple[str, str]
 
 
 class Bands(NamedTuple):
-    """Measured over predicted, 5 % to 95 %, of rows left out with their whole model."""
+    """Measured over predicted, 5 % to 95 %, of rows left out of the fit with their whole model."""
 
     itl: tuple[float, float]
     ttft: tuple[float, float]
@@ -241,15 +250,48 @@ class _Work:
                 wrong |= rows
         return wrong
 
+    def _unseen(self, usable: Column, widths: Column, x: Column) -> tuple[Column, Column]:
+        """Measured over predicted ITL and TTFT of each row, fitted to all models but its own."""
+        itl, ttft = np.full(len(self.table), np.nan), np.full(len(self.table), np.nan)
+        models = architectures(self.table, self.catalog)
+        for name in dict.fromkeys(models[usable]):
+            held = models == name
+            rest = usable & ~held
+            if not rest.any():  # one model alone says nothing of others: its own residuals have to do
+                rest = usable
+            best = fit.solve(self.problem(rest, widths), x, most_steps=6)
+            times = self.predicted(best.x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1), widths)
+            itl[held], ttft[held] = (self.table.itl_s / times[0])[held], (self.table.ttft_s / times[1])[held]
+        return itl, ttft
+
+    def _bands(self, usable: Column, moe: bool, engine: str, itl_ratio: Column, ttft_ratio: Column) -> Bands:
+        """The band of a kind of model: unseen rows of all generations, each source weighing the same.
+
+        A first token holds the habits of an engine, so its band takes rows of that engine alone: of this kind of model
+        where it has two sources, else of both kinds.
+        """
+        sources = np.char.add(np.char.add(self.table.model, self.table.accelerator), self.table.engine)
+        kind = usable & (self.moe == moe)
+        own = kind & (self.table.engine == engine)
+        if len(set(sources[own])) < 2:
+            own = usable & (self.table.engine == engine)
+
+        def quantiles(rows: Column, ratio: Column) -> tuple[float, float]:
+            known = rows & np.isfinite(ratio)
+            if not known.any():
+                return 1.0, 1.0
+            low, high = balanced_quantiles(ratio[known], sources[known], _BAND)
+            return min(low, 1.0), max(high, 1.0)
+
+        return Bands(quantiles(kind, itl_ratio), quantiles(own, ttft_ratio))
+
     def concluded(
         self, problem: fit.Problem, best: Any, usable: Column, widths: Column, gains: Column, reasons: dict[str, Column]
     ) -> Calibration:
         """Figures, errors and bands of every group that was fitted."""
-        from optimizer.calibrate_sure import sureness
-
         logs = best.x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1)
         itl, ttft = self.predicted(logs, widths)
-        deviations, itl_ratio, ttft_ratio = sureness(problem, best.x, self.table, usable)
+        errors_of, ratios = deviations(problem, best.x), self._unseen(usable, widths, best.x)
         found = {}
         for group, key in enumerate(self.keys):
             rows = usable & (self.group == group)
@@ -257,12 +299,15 @@ class _Work:
                 continue
             known = rows & np.isfinite(self.table.ttft_s)
             figures = fit.figures_of(logs[group])
-            errors = {free.name: float(one) for free, one in zip(fit.FIGURES, deviations[group], strict=True)}
-            ratios = {moe: _bands(rows & (self.moe == moe), itl_ratio, ttft_ratio) for moe in (False, True)}
+            errors = {free.name: float(one) for free, one in zip(fit.FIGURES, errors_of[group], strict=True)}
+            kinds = [
+                self._bands(usable, moe, key[1], *ratios) if (rows & (self.moe == moe)).any() else None
+                for moe in (False, True)
+            ]
             found[key] = Calibrated(
                 figures, {**errors, "decode_compute": errors["prefill_compute"]}, float(widths[group]),
                 float(gains[group]), int(rows.sum()), tuple(sorted(set(self.names[rows]))),
-                _mape(itl, self.table.itl_s, rows), _mape(ttft, self.table.ttft_s, known), ratios[False], ratios[True],
+                _mape(itl, self.table.itl_s, rows), _mape(ttft, self.table.ttft_s, known), *kinds,
             )  # fmt: skip
         over = ~usable & self._overload(self.kv(widths))
         told = np.zeros(len(self.table), dtype=bool)
@@ -282,18 +327,6 @@ def _same(*columns: Column) -> Column:
         _, inverse = np.unique(column, return_inverse=True)
         _, found = np.unique(found * (inverse.max() + 1) + inverse, return_inverse=True)
     return found
-
-
-def _bands(rows: Column, itl_ratio: Column, ttft_ratio: Column) -> Bands | None:
-    if not rows.any():
-        return None
-
-    def quantiles(ratio: Column) -> tuple[float, float]:
-        known = ratio[rows][np.isfinite(ratio[rows])]
-        low, high = np.quantile(known, _BAND) if known.size else (1.0, 1.0)
-        return min(float(low), 1.0), max(float(high), 1.0)
-
-    return Bands(quantiles(itl_ratio), quantiles(ttft_ratio))
 
 
 def _mape(predicted: Column, measured: Column, rows: Column) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from optimizer.calibrate import calibrate
 from optimizer.calibrated_catalog import CalibratedCatalog
-from optimizer.predicted_rows import Predicted, predict
+from optimizer.predicted_rows import Predicted, architectures, predict
 from optimizer.validate import summary
 from scenarios.measured import Table
 
@@ -43,27 +43,6 @@ def cross_validate(table: Table, catalog: Any, told: Callable[[str], None] = lam
         if together is not None:
             found[by] = {"folds": folds, **_figures(together, catalog)}
     return found
-
-
-def architectures(table: Table, catalog: Any) -> Column:
-    """Name of each row's architecture: of all models in the table that share it."""
-
-    def shape(name: str) -> tuple[Any, ...]:
-        model = catalog.models[name]
-        return (
-            model.kind,
-            model.layers,
-            model.hidden,
-            model.heads,
-            model.kv_heads,
-            model.ffn,
-            model.experts,
-            model.moe_ffn,
-        )
-
-    names = sorted(set(table.model))
-    together = {name: " + ".join(other for other in names if shape(other) == shape(name)) for name in names}
-    return np.array([together[name] for name in table.model])
 
 
 def joined(one: Predicted, other: Predicted) -> Predicted:

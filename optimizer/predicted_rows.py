@@ -180,3 +180,24 @@ def group_names(table: Table) -> Column:
     precisions = np.where(table.precision == "", "unknown", table.precision)
     parts = zip(table.model, table.accelerator, table.engine, precisions, strict=True)
     return np.array(["/".join(part) for part in parts])
+
+
+def architectures(table: Table, catalog: Any) -> Column:
+    """Name of each row's architecture: of all models in the table that share it."""
+
+    def shape(name: str) -> tuple[Any, ...]:
+        model = catalog.models[name]
+        return (
+            model.kind,
+            model.layers,
+            model.hidden,
+            model.heads,
+            model.kv_heads,
+            model.ffn,
+            model.experts,
+            model.moe_ffn,
+        )
+
+    names = sorted(set(table.model))
+    together = {name: " + ".join(other for other in names if shape(other) == shape(name)) for name in names}
+    return np.array([together[name] for name in table.model])
