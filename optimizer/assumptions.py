@@ -7,7 +7,7 @@ from optimizer.candidates import LARGEST_BATCH
 from optimizer.measured_words import measured_assumptions
 from optimizer.plan import Assumption
 from optimizer.sureness import gaps
-from scenarios.catalog_things import Accelerator
+from scenarios.catalog_things import Accelerator, Efficiency
 from scenarios.figures import Figure
 from scenarios.schema import Scenario
 
@@ -33,27 +33,33 @@ def _figure(name: str, figure: Figure | None, fallback: str = "") -> Assumption:
 
 
 def _efficiencies(scenario: Scenario, devices: dict[str, None]) -> list[Assumption]:
-    found = []
-    for generation in dict.fromkeys(scenario.catalog.accelerators[name].generation for name in devices):
-        figures = scenario.catalog.efficiencies[generation]
-        low, high = figures.itl_band
-        measured = (
-            f"fitted to {figures.rows} measured rows"
-            if figures.measured
-            else f"not measured, taken from {figures.inherits_from}"
-        )
-        figure = figures.figures.get("figures.decode_bandwidth")
-        found.append(
-            Assumption(
-                name=f"serving efficiency, {generation} ({figures.engine})",
-                value=f"prefill {figures.prefill_compute:.0%} of peak FLOP/s, "
-                f"decode {figures.decode_bandwidth:.0%} of bandwidth; "
-                f"measured ITL lies between {low:.2f} and {high:.2f} of the predicted one; {measured}",
-                source=figure.source if figure else "catalog",
-                confidence=figure.confidence if figure else "C",
-            )
-        )
-    return found
+    catalog = scenario.catalog
+    used = {
+        (catalog.accelerators[name].generation, workload.engine): catalog.efficiency(name, workload.engine)
+        for name in devices
+        for workload in scenario.workloads.values()
+    }
+    mixtures = {bool(catalog.models[workload.model].experts) for workload in scenario.workloads.values()}
+    return [_efficiency(*key, figures, mixtures) for key, figures in used.items()]
+
+
+def _efficiency(generation: str, engine: str, figures: Efficiency, mixtures: set[bool]) -> Assumption:
+    bands = [figures.itl_band_moe if experts else figures.itl_band for experts in mixtures]
+    low, high = min(low for low, _ in bands), max(high for _, high in bands)
+    measured = (
+        f"fitted to {figures.rows} measured rows"
+        if figures.measured
+        else f"not measured, taken from {figures.inherits_from}"
+    )
+    figure = figures.figures.get("figures.decode_bandwidth")
+    return Assumption(
+        name=f"serving efficiency, {generation} ({engine})",
+        value=f"prefill {figures.prefill_compute:.0%} of peak FLOP/s, "
+        f"decode {figures.decode_bandwidth:.0%} of bandwidth; "
+        f"measured ITL lies between {low:.2f} and {high:.2f} of the predicted one; {measured}",
+        source=figure.source if figure else "catalog",
+        confidence=figure.confidence if figure else "C",
+    )
 
 
 def _unmeasured(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
@@ -64,8 +70,12 @@ def _unmeasured(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
     for line in answer.fleet:
         if line.basis == "measured":
             continue
-        model = scenario.catalog.models[scenario.workloads[line.workload].model]
-        found += gaps(model, line.accelerator, line.precision, line.kv_precision, line.pipeline_parallel, line.batch)
+        workload = scenario.workloads[line.workload]
+        model = scenario.catalog.models[workload.model]
+        efficiency = scenario.catalog.efficiency(line.accelerator, workload.engine)
+        found += gaps(
+            model, efficiency, line.accelerator, line.precision, line.kv_precision, line.pipeline_parallel, line.batch
+        )
     return [
         Assumption(name=name, value=value, source="docs/accuracy.md", confidence="C")
         for name, value in dict.fromkeys(found)

@@ -202,11 +202,12 @@ def _configurations(
     chips: list[Chip], scenario: Scenario, workload: Workload, model: Model, measured: Measured
 ) -> tuple[Runs, np.ndarray]:
     """All (chip, TP, PP, EP) within the link domain, at batch 1."""
-    catalog = scenario.catalog
-    known = (hardware(c.accelerator, catalog.efficiency(c.accelerator), c.precision, c.kv_precision) for c in chips)
+    engine = workload.engine
+    fitted = (scenario.catalog.efficiency(c.accelerator, engine) for c in chips)
+    known = (hardware(c.accelerator, e, c.precision, c.kv_precision) for c, e in zip(chips, fitted, strict=True))
     # `_chips` keeps native precisions only
     figures = [
-        cautious(measured.calibrated(one, c.accelerator.name, c.precision), scenario, model, c)
+        cautious(measured.calibrated(one, c.accelerator.name, c.precision), scenario, model, c, engine)
         for one, c in zip(known, chips, strict=True)
         if one is not None
     ]
@@ -224,15 +225,15 @@ def _configurations(
     return gather(figures or [nothing], numbers, tensor, np.ones(len(rows)), stages, experts), numbers
 
 
-def cautious(figures: dict[str, float], scenario: Scenario, model: Model, chip: Chip) -> dict[str, float]:
+def cautious(figures: dict[str, float], scenario: Scenario, model: Model, chip: Chip, engine: str) -> dict[str, float]:
     """A chip's figures with its times at the pessimistic end that `planning.confidence` asks for."""
-    slower = pessimistic(band_of(scenario, model, chip), scenario.planning.confidence)._asdict()
+    slower = pessimistic(band_of(scenario, model, chip, engine), scenario.planning.confidence)._asdict()
     return {**figures, **{name: figures[name] * factor for name, factor in slower.items()}}
 
 
-def band_of(scenario: Scenario, model: Model, chip: Chip) -> Band:
-    """How sure the predicted times of a chip are for a model."""
-    efficiency = scenario.catalog.efficiency(chip.accelerator)
+def band_of(scenario: Scenario, model: Model, chip: Chip, engine: str) -> Band:
+    """How sure the predicted times of a chip are for a model under an engine."""
+    efficiency = scenario.catalog.efficiency(chip.accelerator, engine)
     return band(model, chip.accelerator, efficiency, chip.precision, chip.kv_precision)
 
 

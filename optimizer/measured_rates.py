@@ -171,7 +171,7 @@ class _Reader:
         self.model = scenario.catalog.models[workload.model]
         self.key = f"workloads.{workload.name}.measurements.{workload.measurements.index(said)}"
         accelerator = scenario.catalog.accelerators[said.accelerator]
-        efficiency = scenario.catalog.efficiency(said.accelerator)
+        efficiency = scenario.catalog.efficiency(said.accelerator, workload.engine)
         self.figures = hardware(accelerator, efficiency, said.precision, said.kv_precision)
 
     def resolved(self) -> Resolved:

@@ -22,7 +22,7 @@ def predicted(scenario: Scenario, priced: Table, row: int) -> dict[str, Any]:
     chip, model, shapes = priced.chips[priced.chip[row]], priced.model, priced.workload.shapes
     if priced.which[row] >= 0:
         return _measured(priced, row)
-    band = band_of(scenario, model, chip)
+    band = band_of(scenario, model, chip, priced.workload.engine)
     feared, runs = pessimistic(band, scenario.planning.confidence)._asdict(), priced.runs.take([row])
     middle = replace(runs, **{name: getattr(runs, name) / factor for name, factor in feared.items()})
     prices = price(model, middle, shapes)
@@ -31,10 +31,9 @@ def predicted(scenario: Scenario, priced: Table, row: int) -> dict[str, Any]:
     itl = sum(t * value for t, value in zip(tokens, prices.itl_s[0], strict=True)) / brought if brought else 0.0
     alone = prices.prefill_s[0] + prices.decode_step_s[0]
     first = sum(shape.share * value for shape, value in zip(shapes, alone, strict=True))
-    efficiency = scenario.catalog.efficiency(chip.accelerator)
-    known = gaps(
-        model, chip.accelerator.name, chip.precision, chip.kv_precision, runs.pipeline_parallel[0], runs.batch[0]
-    )
+    efficiency = scenario.catalog.efficiency(chip.accelerator, priced.workload.engine)
+    how = (chip.accelerator.name, chip.precision, chip.kv_precision, runs.pipeline_parallel[0], runs.batch[0])
+    known = gaps(model, efficiency, *how)
     return {
         "itl_s": float(itl),
         "itl_band_s": between(float(itl), band.itl),
@@ -60,7 +59,7 @@ def _generation(efficiency: Efficiency) -> list[str]:
 
 
 def gaps(
-    model: Any, accelerator: str, precision: str, kv_precision: str, stages: float, batch: float
+    model: Any, efficiency: Efficiency, accelerator: str, precision: str, kv_precision: str, stages: float, batch: float
 ) -> list[tuple[str, str]]:
     """Where a way of running leans on something that no measured row covers: what, and what that means."""
     what, found = f"{accelerator} {precision}", []
@@ -71,11 +70,12 @@ def gaps(
                 f"the answer leans on physics for {precision}: rates are banded, not confirmed",
             )
         )
-    if kv_precision != "bf16":
+    fitted_bits = 8 * efficiency.kv_bytes_per_element
+    if (kv_precision == "bf16") != (fitted_bits == 16):
         found.append(
             (
-                f"{accelerator} with an {kv_precision} KV cache is not measured",
-                "the fit kept KV at 16 bit; the narrower cache is physics",
+                f"{accelerator} with {'a' if kv_precision == 'bf16' else 'an'} {kv_precision} KV cache is not measured",
+                f"the fit read the cache at {fitted_bits:.0f} bit; the other width is physics",
             )
         )
     if stages > 1:

@@ -30,8 +30,8 @@ BYTES_PER_ACTIVATION = 2.0
 BYTES_PER_HEAD_WEIGHT = 2.0  # checkpoints leave embeddings and head at 16 bit
 BYTES_PER_MXFP4 = 0.5 + 1 / 32
 BYTES_PER_STATE_ELEMENT = 4.0
-SHARE_BELOW_16_BIT, SHARE_BLOCK_SCALED, SHARE_OF_EXPERTS = 0.90, 0.52, 0.25
-EXPERT_LAYER_S, EXPERT_LAYER_16BIT_S, HOST_S_PER_REQUEST = 54e-6, 38e-6, 13e-6
+SHARE_BLOCK_SCALED, SHARE_OF_EXPERTS = 0.54, 0.30
+EXPERT_LAYER_S, EXPERT_LAYER_16BIT_S, HOST_S_PER_REQUEST = 53e-6, 39e-6, 17e-6
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,15 @@ def _parts(model: Any, accelerator: Any, precision: str) -> tuple[_Part, _Part, 
     peak = native_rate(accelerator, precision) or 0.0
     wide = peaks.get("bf16") or peaks.get("fp16") or peak
     scores, width = min(peak, wide), BYTES_PER_WEIGHT[precision]
-    share = 1.0
-    if peak > wide:
-        share = SHARE_BLOCK_SCALED if width == 1 and model.block_scaled_fp8 else SHARE_BELOW_16_BIT
-    every = _Part(width, peak * share)
+    slow = peak > wide and width == 1 and model.block_scaled_fp8
+    every = _Part(width, peak * SHARE_BLOCK_SCALED if slow else peak)
     if not model.experts:
         return every, every, every, scores
     routed = _Part(BYTES_PER_MXFP4 if width < 1 and model.mxfp4 else width, every.rate * SHARE_OF_EXPERTS)
     if width >= 1:
         return every, every, routed, scores
     if model.is_mla and peak > wide:
-        eight = peaks["fp8"] * SHARE_BELOW_16_BIT if peaks.get("fp8") else scores
+        eight = peaks.get("fp8") or scores
         return _Part(1.0, eight), _Part(width, eight), routed, scores
     return _Part(2.0, scores), _Part(2.0, scores), routed, scores
 

@@ -151,7 +151,7 @@ def _token_s(fleet: Fleet, pool: Pool) -> list[float]:
     world, way = fleet.world, pool.key.way
     workload = world.scenario.workloads[way.workload]
     model = world.catalog.models[workload.model]
-    accelerator, efficiency = world.catalog.accelerators[way.accelerator], world.catalog.efficiency(way.accelerator)
+    accelerator, efficiency = world.catalog.accelerators[way.accelerator], world.efficiency(way)
     found = []
     for shape, run in zip(workload.shapes, world.running(way), strict=True):
         chunk = min(shape.prompt_tokens, STEP_TOKENS)

@@ -37,12 +37,16 @@ class World:
 
     # ---- one replica ----
 
+    def efficiency(self, way: Way) -> Any:
+        """Fitted figures of a way's device under its workload's engine."""
+        return self.catalog.efficiency(way.accelerator, self.scenario.workloads[way.workload].engine)
+
     def _running(self, way: Way) -> tuple[Running, ...]:
         """What a replica does with each shape of its workload, in order."""
         workload = self.scenario.workloads[way.workload]
         model = self.catalog.models[workload.model]
         accelerator = self.catalog.accelerators[way.accelerator]
-        efficiency = self.catalog.efficiency(way.accelerator)
+        efficiency = self.efficiency(way)
         said, factors = said_of(workload, way), self.factors(way)
         if said is None:
             return tuple(running(model, accelerator, efficiency, way, shape, factors) for shape in workload.shapes)
@@ -53,14 +57,14 @@ class World:
     def _predicted(self, way: Way, shape: Any) -> Running:
         """What physics alone says, without caution."""
         model = self.catalog.models[self.scenario.workloads[way.workload].model]
-        accelerator, efficiency = self.catalog.accelerators[way.accelerator], self.catalog.efficiency(way.accelerator)
+        accelerator, efficiency = self.catalog.accelerators[way.accelerator], self.efficiency(way)
         return running(model, accelerator, efficiency, way, shape)
 
     def factors(self, way: Way) -> Factors:
         """What multiplies the predicted times: the user's measurements of ways like this, and caution."""
         workload = self.scenario.workloads[way.workload]
         model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
-        efficiency = self.catalog.efficiency(way.accelerator)
+        efficiency = self.efficiency(way)
         wary = caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
         prefill, step = neighbours(workload, model, accelerator, efficiency, way, self._predicted)
         return Factors(wary.prefill * prefill, wary.step * step, wary.wait)
@@ -69,7 +73,7 @@ class World:
         """The middle of ITL (by tokens) and unhindered first token (by requests), each with its band's multipliers."""
         workload = self.scenario.workloads[way.workload]
         model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
-        efficiency, feared = self.catalog.efficiency(way.accelerator), self.factors(way)
+        efficiency, feared = self.efficiency(way), self.factors(way)
         wary = caution(model, accelerator, efficiency, way, self.scenario.planning.confidence)
         middle = Factors(feared.prefill / wary.prefill, feared.step / wary.step, feared.wait / wary.wait)
         runs = [running(model, accelerator, efficiency, way, shape, middle) for shape in workload.shapes]
@@ -93,7 +97,7 @@ class World:
         """Decode steps with 1 to b requests, by shape; where a full batch was measured, in proportion to that."""
         workload = self.scenario.workloads[way.workload]
         model, accelerator = self.catalog.models[workload.model], self.catalog.accelerators[way.accelerator]
-        efficiency, factors = self.catalog.efficiency(way.accelerator), self.factors(way)
+        efficiency, factors = self.efficiency(way), self.factors(way)
         table = [
             [
                 running(model, accelerator, efficiency, replace(way, batch=k), shape, factors).step_s

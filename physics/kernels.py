@@ -11,19 +11,17 @@ from typing import Any
 
 import numpy as np
 
-NARROW_SHARE = 0.90
-"""Rates below 16 bit: share of their peak against what 16 bit reaches of its own; narrow units are harder to feed."""
-BLOCK_SCALED_SHARE = 0.52
-"""The same for FP8 with a scale per block of 128 x 128 weights, whose sums are rescaled block by block."""
-GROUPED_SHARE = 0.25
+BLOCK_SCALED_SHARE = 0.54
+"""FP8 with a scale per block of 128 x 128 weights against one scale per matrix: sums are rescaled block by block."""
+GROUPED_SHARE = 0.30
 """Routed experts against one large matrix product: many small products of uneven size."""
-EXPERT_LAYER_S = 54e-6
+EXPERT_LAYER_S = 53e-6
 """What a layer with routed experts takes beside traffic: routing, sorting, quantising activations, combining [s]."""
-EXPERT_LAYER_16BIT_S = 38e-6
+EXPERT_LAYER_16BIT_S = 39e-6
 """The same where activations stay at 16 bit [s]."""
-HOST_S_PER_REQUEST = 13e-6
+HOST_S_PER_REQUEST = 17e-6
 """What each request adds to a step on the host: scheduling, sampling, streaming its token [s]."""
-DRAFT_TOKENS, KEPT_TOKENS = 1.0, 1.73
+DRAFT_TOKENS, KEPT_TOKENS = 1.0, 1.70
 """Multi-token prediction with one draft: tokens tried beside the next one, tokens that a step yields per request."""
 
 
@@ -34,7 +32,7 @@ class Parts:
     Attributes:
         attention, dense, head, experts: bytes per weight. Checkpoints keep embeddings and head at 16 bit. A mixture at
             4 bit has narrow experts; the rest is narrow only where its publisher trained at 8 bit (latent attention).
-        rest_flop_per_s, expert_flop_per_s, score_flop_per_s: peak x narrow share for the projections, for the routed
+        rest_flop_per_s, expert_flop_per_s, score_flop_per_s: what the format allows of the peak, for projections, routed
             experts, and for attention scores, which stay at 16 bit. The phase's fitted share is still to be applied.
         expert_layer_s: overhead of a layer with routed experts [s].
     """
@@ -54,7 +52,7 @@ def parts(model: Any, runs: Any) -> Parts:
     width, peak, wide = runs.weight_bytes_per_parameter, runs.peak_flop_per_s, runs.flop_per_s_16bit
     score, head = np.minimum(peak, wide), np.maximum(width, 2.0)
     narrow = peak > wide
-    whole = peak * _share(model, width, narrow)
+    whole = np.where(narrow & (width == 1.0), peak * BLOCK_SCALED_SHARE, peak) if model.block_scaled_fp8 else peak
     if not model.experts:
         return Parts(width, width, head, width, whole, whole, score, 0.0)
     overhead = np.where(narrow & ~bool(model.mxfp4), EXPERT_LAYER_S, EXPERT_LAYER_16BIT_S)
@@ -64,15 +62,10 @@ def parts(model: Any, runs: Any) -> Parts:
     half = narrow & bool(model.is_mla)  # published at 8 bit, experts cut to 4
     attention = np.where(four_bit, np.where(half, 1.0, 2.0), width)
     dense = np.where(four_bit & ~half, 2.0, width)
-    eight = np.where(runs.flop_per_s_8bit > 0.0, runs.flop_per_s_8bit * NARROW_SHARE, score)
+    eight = np.where(runs.flop_per_s_8bit > 0.0, runs.flop_per_s_8bit, score)
     rest = np.where(four_bit, np.where(half, eight, score), whole)
     experts = np.where(four_bit, 0.5 + 1.0 / 32.0, width) if model.mxfp4 else width
     return Parts(attention, dense, head, experts, rest, whole * GROUPED_SHARE, score, overhead)
-
-
-def _share(model: Any, width: Any, narrow: Any) -> Any:
-    below = np.where((width == 1.0) & bool(model.block_scaled_fp8), BLOCK_SCALED_SHARE, NARROW_SHARE)
-    return np.where(narrow, below, 1.0)
 
 
 def fixed_weight_bytes(model: Any, part: Parts, embeddings: bool) -> Any:

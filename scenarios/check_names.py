@@ -64,6 +64,7 @@ def _workloads(written: Mapping[str, Any], catalog: Catalog) -> Iterator[Finding
     for name, entry in _mapping(written.get("workloads")).items():
         workload, where = _mapping(entry), ("workloads", name)
         yield from _unknown((*where, "model"), workload.get("model"), "model", catalog.models)
+        yield from _unknown((*where, "engine"), workload.get("engine"), "engine", catalog.engines)
         for source in _mapping(workload.get("demand")):
             yield from _unknown((*where, "demand", source), source, "origin", origins, "declared under origins")
         residency = workload.get("residency")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_serializer
 
 from scenarios import units
+from scenarios.catalog_things import DEFAULT_ENGINE
 from scenarios.errors import BadValue
 from scenarios.quantity import UnitError
 from scenarios.schema_measured import Measurement, SizeHistogram, SizeTrace
@@ -235,6 +236,8 @@ class Workload(Named):
     """Number formats the weights may have."""
     kv_precisions: Annotated[tuple[KvPrecision, ...], some("precision"), AfterValidator(distinct)] = ("bf16",)
     """Number formats the KV cache may have: 16 bit or 8 bit."""
+    engine: Text = DEFAULT_ENGINE
+    """The serving software whose measured efficiencies hold; where it has none, those of the generation do."""
     quality_loss: QualityLoss | None = None
     """The user's measure of what each precision costs in quality, and how much is allowed."""
     residency: Annotated[
