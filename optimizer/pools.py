@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.candidates import Table, quality_loss
+from optimizer.candidates import Table, itl_limit_s, quality_loss
+from physics.batching import MIXED_KV_SHARE
 from physics.locality import user_round_trip_s
 from physics.memory import prompt_steps
 from physics.pool_waits import whole_steps
@@ -15,6 +16,7 @@ from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
 
 LARGEST_EXACT_POOL = 8
+LOWEST_TAIL = 90.0  # percentile
 BAND_STARTS = np.array([1, 2, 3, 5, 9, 17, 33, 65])
 
 
@@ -190,27 +192,25 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
     """Usable utilisation of candidates `rows` at pool sizes `sizes` [n, m]; 0 where the size is 0."""
     workload, prices = table.workload, table.prices
     percentile = workload.ttft.percentile if workload.ttft else 99.0
-    out = np.zeros(sizes.shape)
-    row, band = np.nonzero(sizes > 0)
-    pick = rows[row]
-    if row.size:
-        out[row, band] = usable_utilisation_mix(
-            budget_s,
-            sizes[row, band],
-            table.runs.batch[pick],
-            prices.prefill_s[pick],
-            prices.decode_step_s[pick],
-            prices.decode_steps,
-            prices.requests_per_s[pick],
-            percentile,
-            workload.max_utilization,
-            prompt_steps([shape.prompt_tokens for shape in workload.shapes]),
-        )
+    if not sizes.size:
+        return np.zeros(sizes.shape)
+    # With an axis for the sizes, what many shapes bring together is worked out once for each candidate.
+    out = usable_utilisation_mix(
+        budget_s,
+        np.maximum(sizes, 1.0),
+        table.runs.batch[rows, None],
+        prices.prefill_s[rows, None],
+        prices.decode_step_s[rows, None],
+        prices.decode_steps,
+        prices.requests_per_s[rows, None],
+        percentile,
+        workload.max_utilization,
+        prompt_steps([shape.prompt_tokens for shape in workload.shapes]),
+    )
     if np.isinf(budget_s):
         # What was measured is kept up with, and nobody asked how long a first token takes.
-        known = table.measured.sustained(table.which[pick])
-        out[row[known], band[known]] = whole_steps(workload.max_utilization)
-    return out
+        out[table.measured.sustained(table.which[rows])] = whole_steps(workload.max_utilization)
+    return np.where(sizes > 0, out, 0.0)
 
 
 def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) -> np.ndarray:
@@ -226,13 +226,15 @@ def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) ->
         axis=1,
     )
     _, group = np.unique(keys, axis=0, return_inverse=True)
-    keep = large > 0
-    if len(table.workload.shapes) > 1:
-        return keep
+    keep, free = large > 0, _never_limited(table, rows)
     for g in range(group.max(initial=-1) + 1):
         mine = np.flatnonzero(group == g)
-        best = mine[np.argmax(rate[mine, 0] * alone[mine])]
-        beaten = (rate[mine, 0] * large[mine] <= rate[best, 0] * alone[best]) & (rate[mine, 0] <= rate[best, 0])
+        able = mine[free[mine]]
+        if not able.size:
+            continue
+        best = able[np.argmax(rate[able].min(axis=1) * alone[able])]
+        beaten = (rate[mine] * large[mine, None] <= rate[best] * alone[best]) & (rate[mine] <= rate[best])
+        beaten = beaten.all(axis=1)
         beaten[mine == best] = False
         keep[mine[beaten]] = False
     return keep
@@ -253,6 +255,9 @@ def _at_class(
     lost = node.lost(devices)
     smallest, largest = bands(most, exact)
     utilisation = _usable(table, rows, smallest, budget_s)
+    if table.workload.ttft is not None and table.workload.ttft.percentile < LOWEST_TAIL:
+        # Only in the tail is a larger pool sure to be no slower (wall 7): a median is judged at both ends of a band.
+        utilisation = np.minimum(utilisation, _usable(table, rows, largest, budget_s))
     after = _usable(table, rows, np.maximum(smallest - lost[:, None], 0.0), budget_s)
     after = np.where(largest > lost[:, None], after, 0.0)
     enough = _enough(demand / table.prices.requests_per_s[rows].min(axis=1), lost, smallest, utilisation, after)
@@ -296,7 +301,7 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
     Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
     j's rate for every shape at every size that j's pool can have, before and after a node loss, the loss rows leave no
     less of them, and o passes every gate that j passes: its class is no later, nothing closes it that does not close j,
-    its quality loss is no worse, and where shapes mix neither are its ITL and KV use.
+    its quality loss is no worse, and where shapes mix neither are its ITL and KV use, or no mix can make them matter.
     """
     rate = table.prices.requests_per_s[found.candidate]
     order = np.lexsort(
@@ -379,8 +384,20 @@ def _keeps_no_less(
     return good
 
 
+def _never_limited(table: Table, rows: np.ndarray) -> np.ndarray:
+    """Rows that the ITL limit and the room for KV leave alone whatever the mix: every shape by itself keeps both."""
+    if len(table.workload.shapes) == 1:
+        return np.ones(rows.size, dtype=bool)
+    prices = table.prices
+    held = (table.runs.batch[:, None] * prices.kv_bytes_per_request)[rows].max(axis=1)
+    room = MIXED_KV_SHARE * prices.kv_capacity_bytes[rows]
+    return np.asarray((table.itl_s[rows] <= itl_limit_s(table.workload)).all(axis=1) & (held <= room))
+
+
 def _mixes_as_well(table: Table, found: Variants, o: int, rest: np.ndarray, copies: np.ndarray) -> np.ndarray:
     a, b = found.candidate[o], found.candidate[rest]
+    if _never_limited(table, np.array([a]))[0]:
+        return np.ones(rest.size, dtype=bool)
     prices, runs = table.prices, table.runs
     itl = (table.itl_s[a][None, :] <= table.itl_s[b]).all(axis=1)
     held = runs.batch[:, None] / prices.requests_per_s * prices.kv_bytes_per_request

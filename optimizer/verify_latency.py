@@ -24,6 +24,7 @@ TURN_MARGIN = 1.25
 MEETING_LOAD = 0.30
 MEETING_POWER = 3.0
 CROWDING_POWER = 4.0
+MOST_SPREAD = 8.0
 PREFILL_BANDS = 4  # declared: how finely mixes of shapes are told apart by their prefill load
 
 
@@ -122,7 +123,7 @@ class Waits:
     def _together(self, utilisation: float, tail: float) -> tuple[float, float, float, float]:
         """(shift, share, mean, step) where all prompts that wait go into the next step; made for one probability."""
         load = min(utilisation * self.prefill_load, NEARLY_ONE)
-        noise = load * self.prefill_size_s / self.replicas
+        noise = load * self.prefill_size_s / min(self.replicas, MOST_SPREAD)
         ripple = noise / (1.0 - load * load)
         step = self.step_s / (1.0 - load) + ripple
         others = load * step
@@ -130,16 +131,17 @@ class Waits:
             return 0.0, 0.0, 0.0, step
         variance = noise * step + (0.5 + load) ** 2 * ripple * step
         if variance < others * others:
-            return others - math.sqrt(variance) * min(1.0, -math.log(tail)), 1.0, math.sqrt(variance), step
+            return others - math.sqrt(variance) / 2, 1.0, math.sqrt(variance), step
         mean = (variance / others + others) / 2.0
         often = others / self.prefill_size_s
-        return 0.0, min(max(others / mean, math.e * tail), often, 1.0), mean, step
+        shift = max(0.0, others - math.sqrt(variance) / 2)
+        return shift, min(max(others / mean, math.e * tail), often, 1.0), mean, step
 
     def _in_turn(self, utilisation: float) -> list[tuple[float, tuple[float, float, float, float]]]:
         """(chance, law) where prompts queue for the token budget of the steps: a prefill is met, or none."""
         load, met = utilisation * self.turn_load, min(utilisation * self.meeting, 1.0)
         chance = min(max(met, load), 1.0) * min(met / MEETING_LOAD, 1.0) ** min(self.replicas - 1.0, MEETING_POWER)
-        alone = 1.0 / self.replicas
+        alone = 1.0 / min(self.replicas, MOST_SPREAD)
         behind = load * (alone + (1.0 - alone) * load**CROWDING_POWER)
         rest = TURN_MARGIN * self.turn_residual_s * (1.0 + alone * load / (1.0 - load))
         met_law = (0.0, behind, rest, self.prefill_size_s + self.step_s)

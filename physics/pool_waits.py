@@ -28,6 +28,7 @@ TURN_MARGIN = 1.25
 MEETING_LOAD = 0.30
 MEETING_POWER = 3.0
 CROWDING_POWER = 4.0
+MOST_SPREAD = 8.0
 
 _STEPS_PER_UNIT = round(1.0 / UTILISATION_STEP)
 _CHUNK = 16384  # rows that fit the cache of a core
@@ -94,7 +95,7 @@ class PoolWaits:
         Of a mean and a variance the first makes a law that is right at the probability `tail`, and there never better
         for a larger variance.
         """
-        spread = 1.0 / self.replicas
+        spread = 1.0 / np.minimum(self.replicas, MOST_SPREAD)
         busy = np.minimum(utilisation * self.prefill_busy, STABLE)
         step = self.step_s / (1.0 - busy)
         ripple = spread * busy * self.prefill_size_s / (1.0 - busy**2)
@@ -108,7 +109,7 @@ class PoolWaits:
         size = np.where(some, self.prefill_size_s, 1.0)
         rare = np.maximum(others / np.where(mean > 0.0, mean, 1.0), np.e * tail)
         share = np.where(narrow, 1.0, np.minimum(np.minimum(rare, others / size), 1.0))
-        shift = np.where(narrow, others - deviation * min(1.0, -np.log(tail)), 0.0)
+        shift = np.maximum(others - deviation / 2.0, 0.0)
         together = Law(shift, share, mean, found)
 
         turns = np.minimum(utilisation * self.turn_busy, STABLE)

@@ -110,20 +110,21 @@ def ttft_quantile_s(
 
     ``TTFT = slot wait + shared wait + t_pre + t_dec``; the quantile is of the sum. Requests go to the replica with the
     least 4 x waiting + running. Engines batch continuously: all prompts that wait share the next step, as far as its
-    token budget goes. With lambda = u mu arrivals a second at a replica, rho = lambda t_pre and phi = 1/n:
+    token budget goes. With lambda = u mu arrivals a second at a replica, rho = lambda t_pre and phi = 1/min(n, 8):
 
     - Slot wait: 0 with probability 1 - C, else exponential. Prefills hold up everybody and requests come in bunches, so
       the slots in use vary by z = 1/(1 - rho)^2 times a Poisson count: C is twice the Erlang-C of c/z slots (Hayward's
       equivalent system), its mean ``h/(2 c) (sqrt(z)/(1 - u) + n - 1)``, c = n b, h = b/mu: a balanced replica's next
       slot is its own, not the pool's.
     - Shared wait, the later of two laws. *Together*: the rest of a running step, uniform on 0..S, and the prefills of
-      the others in mine, with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``: an exponential, shifted
-      where that is narrower and rare where it is wider, but no rarer than e times the tail asked for, nor more frequent
-      than such prompts; ``S = t_dec/(1 - rho) + w``, ``w = phi rho t_pre/(1 - rho^2)``. A balanced pool spreads
-      arrivals, hence phi. *In turn*, where prompts fill the token budget of steps: with
-      probability ``m min(1, m/.30)^min(n - 1, 3)``, m = lambda (t_pre + t_dec), a prefill is met: uniform on
-      0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead, exponential with mean
-      ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else uniform on 0..t_dec.
+      the others in mine, with mean rho S and variance ``phi rho t_pre S + (1/2 + rho)^2 w S``: an exponential of that
+      deviation, shifted by the mean less half of it, and rare where it is wider than the mean, but no rarer than e
+      times the tail asked for, nor more frequent than such prompts; ``S = t_dec/(1 - rho) + w``,
+      ``w = phi rho t_pre/(1 - rho^2)``. A balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the
+      token budget of steps: with probability ``m min(1, m/.30)^min(n - 1, 3)``, m = lambda (t_pre + t_dec), a prefill
+      is met: uniform on 0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead, exponential
+      with mean ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else uniform on
+      0..t_dec.
 
     Args:
         utilisation: u, slot utilisation [1].

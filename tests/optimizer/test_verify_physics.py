@@ -168,9 +168,9 @@ def test_waits_against_a_million_draws() -> None:
         deviation = math.sqrt(variance)
         wide = (variance / mean + mean) / 2
         often = min(max(mean / wide, math.e * 0.01), mean / law.prefill_size_s, 1.0)
-        narrow = mean - deviation + draw.exponential(deviation, size)
+        narrow = draw.exponential(deviation, size)
         others = narrow if deviation < mean else draw.exponential(wide, size) * (draw.random(size) < often)
-        together = others + draw.uniform(0, step, size)
+        together = max(0.0, mean - deviation / 2) + others + draw.uniform(0, step, size)
         turns, met = u * law.turn_load, u * law.meeting
         hit = draw.random(size) < max(met, turns) * min(met / 0.3, 1.0) ** 0
         ahead = draw.exponential(1.25 * law.turn_residual_s / (1 - turns), size) * (draw.random(size) < turns)
