@@ -32,7 +32,7 @@ class Parts:
     Attributes:
         attention, dense, head, experts: bytes per weight. Checkpoints keep embeddings and head at 16 bit. A mixture at
             4 bit has narrow experts; the rest is narrow only where its publisher trained at 8 bit (latent attention).
-        rest_flop_per_s, expert_flop_per_s, score_flop_per_s: what the format allows of the peak, for projections, routed
+        rest_flop_per_s, expert_flop_per_s, score_flop_per_s: what the format allows of the peak: projections, routed
             experts, and for attention scores, which stay at 16 bit. The phase's fitted share is still to be applied.
         expert_layer_s: overhead of a layer with routed experts [s].
     """

@@ -18,7 +18,7 @@ from optimizer.verify_latency import (
     prefill_bands,
     usable_utilisation,
 )
-from optimizer.verify_physics import itl_at, kv_room_bytes, running
+from optimizer.verify_physics import HOST_S_PER_REQUEST, itl_at, kv_room_bytes, running
 from optimizer.verify_types import Way
 from physics.pricing import gather, hardware, price
 from physics.queueing import erlang_c as tabled_erlang_c
@@ -36,7 +36,17 @@ CACHED = SimpleNamespace(prompt_tokens=0, output_tokens=1, cached_context_tokens
 def ways() -> list[tuple[str, Way]]:
     """Dense, mixture of experts and latent attention; tensor, pipeline and expert parallel; four generations."""
     rng, found = random.Random(7), []
-    for model in ("llama-3-70b", "llama-3.1-8b", "qwen3-32b", "mixtral-8x7b", "deepseek-v3", "gpt-oss-120b"):
+    for model in (
+        "llama-3-70b",
+        "llama-3.1-8b",
+        "qwen3-32b",
+        "mixtral-8x7b",
+        "deepseek-v3",
+        "gpt-oss-120b",
+        "glm-5",
+        "qwen3.5-397b-a17b",
+        "gemma-3-27b",
+    ):
         for accelerator in ("h100-sxm", "b200-sxm", "mi300x", "l4", "a100-80"):
             native = CATALOG.accelerators[accelerator].peak_flop_per_s
             for precision in ("bf16", "fp8", "fp4", "int8", "int4"):
@@ -90,7 +100,15 @@ def test_a_dense_step_by_hand() -> None:
         heads=2,
         kv_heads=2,
         head_dim=4,
-        kv_elements_per_token=16.0,
+        window_layers=0,
+        linear_layers=0,
+        moe_layers=0,
+        sliding_window=0,
+        sparse_tokens=0,
+        index_heads=0,
+        index_dim=0,
+        block_scaled_fp8=False,
+        mxfp4=False,
     )
     device = SimpleNamespace(
         peak_flop_per_s={"bf16": 1e6},
@@ -115,7 +133,7 @@ def test_a_dense_step_by_hand() -> None:
     # 1000 weights of 2 bytes over 2 devices; 16 elements x 2 bytes x 4 requests x 12.5 tokens over 2 heads; 5e4 B/s.
     reading = (1000 + 16 * 2 * 4 * 12.5 / 2) / 5e4
     meeting = 2 * 1 / 2 * (4 * 8 * 2 / 5e3 + 0.003)
-    assert run.step_s == pytest.approx(reading + 0.001 + 2 * meeting + 0.002)
+    assert run.step_s == pytest.approx(reading + 0.001 + 2 * meeting + 0.002 + 4 * HOST_S_PER_REQUEST)
     assert run.decode_steps == 4
     assert run.itl_s == pytest.approx(run.step_s + 4 * run.prefill_s / 4)
     assert run.rate == pytest.approx(4 / (4 * run.step_s + 4 * run.prefill_s))

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import accuracy
+from optimizer.predicted_rows import group_names, predict
 from physics import bands, pricing
+from scenarios import measured
 from tests.physics.cases import CATALOG, run, shape
 
-ROWS = accuracy.read(str(Path(__file__).parent / "silicon_sample.csv"))
+FOUND = predict(measured.read(Path(__file__).parent / "silicon_sample.csv", CATALOG), CATALOG)
 WIDE = bands.Band(itl=(0.9, 1.2), ttft=(0.7, 1.8))
 
 
@@ -55,14 +56,24 @@ def test_itl_and_rate_are_exactly_at_the_end_of_the_itl_band(confidence: float) 
 
 @pytest.mark.parametrize("accelerator", ["h200-sxm", "b200-sxm"])
 def test_bands_hold_a_plausible_share_of_measured_points(accelerator: str) -> None:
-    rows = [row for row in ROWS if (row.accelerator, row.engine) == (accelerator, "vllm")]
-    itl, ttft, fits = accuracy.ratios(rows, CATALOG)
-    efficiency = CATALOG.efficiency(accelerator)
-    model = CATALOG.models["llama-3.1-70b"]
-    band = bands.band(model, CATALOG.accelerators[accelerator], efficiency, "fp8", rows[0].kv_precision)
-    assert fits.sum() >= 15
-    for predicted_over_measured, (low, high) in ((itl[fits], band.itl), (ttft[fits], band.ttft)):
-        measured = 1 / predicted_over_measured
-        assert np.mean((low <= measured) & (measured <= high)) >= 0.8
-        assert np.mean(measured <= bands.quantile(high, 0.9)) >= 0.75
-    assert (band.itl[1] - band.itl[0]) / 2 <= 0.20
+    rows = (group_names(FOUND.table) == f"llama-3.1-70b/{accelerator}/vllm/fp8") & ~FOUND.overload
+    assert rows.sum() >= 15
+    for predicted, seen, ends in (
+        (FOUND.itl_s, FOUND.table.itl_s, FOUND.itl_band),
+        (FOUND.ttft_s, FOUND.table.ttft_s, FOUND.ttft_band),
+    ):
+        times, (low, high) = (seen / predicted)[rows], ends[rows][0]
+        assert np.mean((low <= times) & (times <= high)) >= 0.8
+        assert np.mean(times <= bands.quantile(high, 0.9)) >= 0.75
+    assert np.diff(FOUND.itl_band[rows][0]).item() / 2 <= 0.20
+
+
+def test_a_width_without_measured_rows_has_a_wider_band() -> None:
+    h200, efficiency = CATALOG.accelerators["h200-sxm"], CATALOG.efficiency("h200-sxm")
+    dense, mixture = CATALOG.models["llama-3.1-70b"], CATALOG.models["gpt-oss-120b"]
+    for model, known, strange in ((dense, "fp8", "int4"), (mixture, "fp4", "bf16")):
+        near, far = (bands.band(model, h200, efficiency, precision) for precision in (known, strange))
+        assert far.itl[0] < near.itl[0] and far.itl[1] > near.itl[1]
+        assert far.ttft[0] < near.ttft[0] and far.ttft[1] > near.ttft[1]
+    assert bands.band(dense, h200, efficiency, "fp8").itl == efficiency.itl_band
+    assert bands.band(mixture, h200, efficiency, "fp8").itl == efficiency.itl_band_moe
