@@ -20,6 +20,7 @@ from optimizer.predicted_rows import (
     seen_by_client,
 )
 from physics import closed_loop, pricing
+from scenarios.catalog_things import DEFAULT_ENGINE
 from scenarios.measured import LeftOut, Table
 
 Column = np.ndarray
@@ -113,7 +114,8 @@ class _Work:
         self.catalog = catalog
         self.batches, self.table, self.left_out = prepare(table, catalog)
         generations = [catalog.accelerators[name].generation for name in self.table.accelerator]
-        keys = list(zip(generations, self.table.engine.tolist(), strict=True))
+        self.engines = np.where(self.table.engine == "", DEFAULT_ENGINE, self.table.engine)
+        keys = list(zip(generations, self.engines.tolist(), strict=True))
         self.keys: list[Key] = sorted(set(keys))
         self.group = np.array([self.keys.index(key) for key in keys])
         self.names = group_names(self.table)
@@ -140,7 +142,7 @@ class _Work:
         for group, (generation, engine) in enumerate(self.keys):
             rows = usable & (self.group == group)
             if rows.any() and rows.sum() < LEAST_ROWS:
-                reasons[f"fewer than {LEAST_ROWS} rows of {generation} under {engine or 'an unknown engine'}"] = rows
+                reasons[f"fewer than {LEAST_ROWS} rows of {generation} under {engine}"] = rows
                 usable = usable & ~rows
         return usable, {reason: np.flatnonzero(rows) for reason, rows in reasons.items() if rows.any()}
 
@@ -217,7 +219,7 @@ class _Work:
         columns = (self.names, table.version, table.prompt_tokens, table.output_tokens, table.concurrency)
         repeats = _same(*columns, table.tensor_parallel, table.expert_parallel, table.itl_s, table.ttft_s)
         share = 1.0 / np.bincount(repeats)[repeats]
-        sources = _same(table.model, table.accelerator, table.engine)
+        sources = _same(table.model, table.accelerator, self.engines)
         counts = np.bincount(sources, weights=share * usable)
         return np.sqrt(share) * np.maximum(counts[sources], 1.0) ** -0.25 * np.where(self.moe, 1.0, _DENSE_WEIGHT)
 
@@ -270,11 +272,11 @@ class _Work:
         A first token holds the habits of an engine, so its band takes rows of that engine alone: of this kind of model
         where it has two sources, else of both kinds.
         """
-        sources = np.char.add(np.char.add(self.table.model, self.table.accelerator), self.table.engine)
+        sources = np.char.add(np.char.add(self.table.model, self.table.accelerator), self.engines)
         kind = usable & (self.moe == moe)
-        own = kind & (self.table.engine == engine)
+        own = kind & (self.engines == engine)
         if len(set(sources[own])) < 2:
-            own = usable & (self.table.engine == engine)
+            own = usable & (self.engines == engine)
 
         def quantiles(rows: Column, ratio: Column) -> tuple[float, float]:
             known = rows & np.isfinite(ratio)

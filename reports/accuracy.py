@@ -75,10 +75,11 @@ def calibrate(
 
     found = fitted(table, catalog)
     if not found.found:
+        from reports.words import count
         from scenarios import Problem, ScenarioError
 
         raise ScenarioError(
-            Problem(measured, one.first_line, "", f"{one.rows:,} rows cannot be fitted: {one.reason}")
+            Problem(measured, one.first_line, "", f"{count(one.rows, 'row')} cannot be fitted: {one.reason}")
             for one in found.left_out
         )
     text = catalog_text(found)

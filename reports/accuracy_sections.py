@@ -58,7 +58,7 @@ def validation(found: Validation) -> Content:
 
 def _headline(found: Validation) -> str:
     if not found.overall["n"]:
-        return f"None of the {found.rows:,} rows is aggregated serving at a stated precision below overload."
+        return f"None of {count(found.rows, 'row')} is aggregated serving at a stated precision below overload."
     parts = [
         f"{name} {_share(found.overall[key])}" for name, key in (("ITL", "itl_mape"), ("TTFT", "ttft_mape"))
         if found.overall[key] is not None

@@ -164,9 +164,12 @@ def _cells(path: Path, name: str) -> tuple[list[int], list[list[str]]]:
     except csv.Error as error:
         raise _refused(name, kept[reader.line_num - 1][0], "", f"this is not CSV: {error}") from None
     lines = [k for k, _ in kept]
+    if len(cells) != len(lines):
+        broken = next((k for k, row in enumerate(cells) if len(row) != len(cells[0])), len(cells) - 1)
+        raise _refused(name, lines[broken], "", "a text in quotes goes over the end of its line", "one row is one line")
     width = len(cells[0])
     for line, row in zip(lines, cells, strict=False):
-        if len(row) != width or len(cells) != len(lines):
+        if len(row) != width:
             message = f"{len(row)} cells under {width} columns"
             raise _refused(name, line, "", message, "a text with a comma or a quote in it is written in quotes")
     return lines, cells
