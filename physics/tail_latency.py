@@ -122,9 +122,9 @@ def ttft_quantile_s(
       times the tail asked for, nor more frequent than such prompts; ``S = t_dec/(1 - rho) + w``,
       ``w = phi rho t_pre/(1 - rho^2)``. A balanced pool spreads arrivals, hence phi. *In turn*, where prompts fill the
       token budget of steps: with probability ``m min(1, m/.30)^min(n - 1, 3)``, m = lambda (t_pre + t_dec), a prefill
-      is met: uniform on 0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead, exponential
-      with mean ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else uniform on
-      0..t_dec.
+      is met: uniform on 0..t_pre + t_dec, and with probability ``r (phi + (1 - phi) r^4)`` others are ahead,
+      exponential with mean ``1.25 s/2 (1 + phi r/(1 - r))``, s = t_pre + t_dec x prompt_steps, r = lambda s; else
+      uniform on 0..t_dec.
 
     Args:
         utilisation: u, slot utilisation [1].
