@@ -30,7 +30,7 @@ OUTLIER = 0.25
 """Rows measured together whose median error stays beyond this are no full batch of that model: not fitted."""
 LEAST_ROWS = 5
 """A generation under an engine with fewer usable rows is not calibrated."""
-_DENSE_WEIGHT = 1.4
+_DENSE_WEIGHT = 2.5
 _KV_WIDTHS = (2.0, 1.0)
 _BAND = (0.05, 0.95)
 _DEPLOYMENT = ("tensor_parallel", "attention_dp", "expert_parallel", "prompt_tokens", "output_tokens")
@@ -132,8 +132,7 @@ class _Work:
         table = self.table
         reasons = {
             "disaggregated serving": table.disaggregated,
-            "tokens drafted several at a time": table.speculative & ~table.disaggregated,
-            "no time between tokens": ~np.isfinite(table.itl_s) & ~table.disaggregated & ~table.speculative,
+            "no time between tokens": ~np.isfinite(table.itl_s) & ~table.disaggregated,
         }
         left = np.logical_or.reduce(list(reasons.values()))
         stuck = (table.ttft_s > STUCK_S) & ~left
@@ -226,11 +225,9 @@ class _Work:
     def _limits(self, usable: Column) -> list[fit.ReadLimit]:
         """The weight-read band, for the engine that fleets are planned with."""
         found = []
-        for group, (_, engine) in enumerate(self.keys):
-            names = sorted(set(self.table.accelerator[usable & (self.group == group)]))
-            if engine == "vllm" and names:
-                cases = _read_cases(self.catalog, names[0], engine)
-                found.append(fit.ReadLimit(group, cases, _read_share))
+        for group, (generation, engine) in enumerate(self.keys):
+            if engine == DEFAULT_ENGINE and (usable & (self.group == group)).any():
+                found.append(fit.ReadLimit(group, _read_cases(self.catalog, generation), _read_shares))
         return found
 
     def predicted(self, logs: Column, widths: Column) -> tuple[Column, Column]:
@@ -335,19 +332,21 @@ def _mape(predicted: Column, measured: Column, rows: Column) -> float:
     return float(np.mean(abs(predicted[rows] / measured[rows] - 1.0))) if rows.any() else float("nan")
 
 
-def _read_cases(catalog: Any, accelerator: str, engine: str) -> list[Batch]:
-    """Dense models of 30B and more on one device, batch 1 and 4, at 16, 8 and 4 bits where they fit."""
-    device = catalog.accelerators[accelerator]
-    efficiency = efficiency_of(catalog, device, engine)
+def _read_cases(catalog: Any, generation: str) -> list[Batch]:
+    """Dense models of 30B and more on one device of a generation, batch 1 and 4, at 16, 8 and 4 bits where they fit."""
+    devices = [one for one in catalog.accelerators.values() if one.generation == generation]
     cases = []
     for name in ("qwen3-32b", "llama-3.1-70b"):
         model = catalog.models[name]
-        chips = [pricing.hardware(device, efficiency, precision, "fp8") for precision in ("bf16", "fp8", "fp4")]
+        chips = [
+            pricing.hardware(device, efficiency_of(catalog, device, DEFAULT_ENGINE), precision)
+            for device in devices for precision in ("bf16", "fp8", "fp4")
+        ]  # fmt: skip
         held = [chip for chip in chips if chip and _fits(model, chip)]
         if held:
             which, batch = np.repeat(np.arange(len(held)), 2), np.tile([1.0, 4.0], len(held))
             size = len(which)
-            client = closed_loop.clients([engine] * size, [""] * size, experts=False)
+            client = closed_loop.clients([DEFAULT_ENGINE] * size, [""] * size, experts=False)
             runs = pricing.gather(held, which, 1, batch)
             tokens = np.full(size, 512.0), np.full(size, 256.0)
             cases.append(Batch(model, np.arange(size), runs, *tokens, client, np.zeros(size, dtype=bool)))
@@ -358,8 +357,8 @@ def _fits(model: Any, chip: Mapping[str, float]) -> bool:
     return model.params_total * chip["weight_bytes_per_parameter"] < 0.85 * chip["hbm_bytes"]
 
 
-def _read_share(case: Batch, runs: Any) -> Column:
-    """Weight bytes over bandwidth times step, of each run."""
-    prices = pricing.price(case.model, runs, case.requests)
-    read = pricing.read_parameters(case.model) * runs.weight_bytes_per_parameter
-    return read / (runs.hbm_bytes_per_s * prices.decode_step_s[:, 0])
+def _read_shares(case: Batch, runs: Any) -> tuple[Column, Column]:
+    """Weight bytes over bandwidth times step, of each run: all the weights, and those that a step reads."""
+    step = pricing.price(case.model, runs, case.requests).decode_step_s[:, 0]
+    each = runs.weight_bytes_per_parameter / (runs.hbm_bytes_per_s * step)
+    return case.model.params_total * each, pricing.read_parameters(case.model) * each

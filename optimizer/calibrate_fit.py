@@ -41,8 +41,8 @@ FIGURES = (
 """`decode_compute` is tied to `prefill_compute`: no measured row sits long enough in the compute ceiling of decode."""
 POOLING = 0.1
 """Weight of the pull to the centre, beside residuals of a few percent."""
-TTFT_WEIGHT = 0.1
-"""A first-token time holds the client's habits; it is weighed a tenth of a token time."""
+TTFT_WEIGHT = 0.2
+"""A first-token time holds the client's habits; it is weighed a fifth of a token time."""
 SOFT = 0.05
 """Residuals beyond this count less and less (soft l1)."""
 _STEP = 1e-4
@@ -167,14 +167,15 @@ def _weighed(time: Column, log_measured: Column, weight: Column) -> Column:
 class ReadLimit:
     """Keeps the weight-read share of a decode step inside its measured band, for dense models on one device.
 
-    The share is weight bytes over bandwidth times step. Outside the band each percent counts like a residual of 20 %.
+    The share is weight bytes over bandwidth times step, the weights counted both whole and as far as a step reads them.
+    Outside the band each percent counts like a residual of 20 %.
     """
 
-    LEAST, MOST, STEEP = 0.603, 0.727, 20.0
+    LEAST, MOST, STEEP = 0.602, 0.7285, 20.0
 
-    def __init__(self, group: int, cases: Sequence[Batch], step_s: Any) -> None:
-        self.group, self.cases, self.step_s = group, cases, step_s
-        self.size = 2 * sum(len(case.rows) for case in cases)
+    def __init__(self, group: int, cases: Sequence[Batch], shares: Any) -> None:
+        self.group, self.cases, self.shares = group, cases, shares
+        self.size = 4 * sum(len(case.rows) for case in cases)
 
     def residuals(self, of: Column) -> Column:
         """How far each case lies above and below the band."""
@@ -194,8 +195,8 @@ class ReadLimit:
         parts = []
         for case in self.cases:
             runs = placed(case, np.tile(logs, (len(case.rows), 1)))
-            share = self.step_s(case, runs)
-            parts += [np.maximum(self.LEAST - share, 0.0), np.maximum(share - self.MOST, 0.0)]
+            for share in self.shares(case, runs):
+                parts += [np.maximum(self.LEAST - share, 0.0), np.maximum(share - self.MOST, 0.0)]
         return self.STEEP * np.concatenate(parts)
 
 

@@ -27,7 +27,7 @@ def cross_validate(table: Table, catalog: Any, told: Callable[[str], None] = lam
         told: is told which part is being left out.
 
     The width of the KV cache, outliers and bands are found anew each time. Models of one architecture leave together.
-    Errors are those of aggregated serving at a stated precision, without overload and speculation.
+    Errors are those of aggregated serving at a stated precision, without overload.
     """
     found: dict[str, Any] = {}
     for by, parts in (("system", table.accelerator), ("model", architectures(table, catalog))):
@@ -61,7 +61,7 @@ def _columns(table: Table) -> Iterator[str]:
 def _figures(found: Predicted, catalog: Any) -> dict[str, Any]:
     """Overall and by kind of model."""
     table = found.table
-    rows = ~table.disaggregated & (table.precision != "") & ~table.speculative & ~found.overload
+    rows = ~table.disaggregated & (table.precision != "") & ~found.overload
     moe = np.array([bool(catalog.models[name].experts) for name in table.model])
     parts = {"overall": rows, "dense": rows & ~moe, "moe": rows & moe}
     unknown = ~table.disaggregated & (table.precision == "") & ~found.overload

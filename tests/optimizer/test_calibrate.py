@@ -96,12 +96,12 @@ def test_what_is_not_fitted_is_counted_once() -> None:
     table = made(0.0)
     marks = np.arange(len(table))
     table = replace(
-        table, disaggregated=marks == 0, speculative=marks <= 1, ttft_s=np.where(marks == 2, 9.0, table.ttft_s),
+        table, disaggregated=marks == 0, ttft_s=np.where(marks == 2, 9.0, table.ttft_s),
         concurrency=np.where(marks == 3, 1e5, table.concurrency),
     )  # fmt: skip
     found = calibrate(table, CATALOG)
-    assert sorted(one.rows for one in found.left_out) == [1, 1, 1, 1]
-    assert only(found).rows == len(table) - 4
+    assert sorted(one.rows for one in found.left_out) == [1, 1, 1]
+    assert only(found).rows == len(table) - 3
 
 
 def test_too_few_rows_are_not_fitted() -> None:
