@@ -88,22 +88,22 @@ class Calibration:
     left_out: tuple[LeftOut, ...]
 
 
-def calibrate(table: Table, catalog: Any, start: Column | None = None) -> Calibration:
-    """Fit the figures of every generation and engine that the table has enough rows of."""
+def calibrate(table: Table, catalog: Any) -> Calibration:
+    """Fit the figures of every generation and engine that the table has enough rows of.
+
+    Three rounds: rows measured together that no width of the KV cache explains go; the width of each group is chosen on
+    what is left; the figures are fitted.
+    """
     work = _Work(table, catalog)
     usable, reasons = work.usable()
-    widths, gains, usable = work.widths(usable)
-    problem = work.problem(usable, widths)
-    best = fit.solve(problem)
-    wrong = work.outliers(usable, widths, best.x)
+    wrong, starts = work.outliers(usable)
     for name in dict.fromkeys(work.clusters[wrong]):
         reasons[f"not explained by a full batch (median error above {OUTLIER:.0%}): {name}"] = np.flatnonzero(
             wrong & (work.clusters == name)
         )
-    if wrong.any():
-        usable = usable & ~wrong
-        problem = work.problem(usable, widths)
-        best = fit.solve(problem, best.x)
+    widths, gains, usable = work.widths(usable & ~wrong, starts)
+    problem = work.problem(usable, widths)
+    best = fit.solve(problem, starts[0])
     return work.concluded(problem, best, usable, widths, gains, reasons)
 
 
@@ -149,24 +149,38 @@ class _Work:
         """Width of each row's KV cache [byte]: that of its group, 16 bit under 16-bit weights."""
         return np.where(self.sixteen, 2.0, widths[self.group])
 
-    def widths(self, usable: Column) -> tuple[Column, Column, Column]:
+    def outliers(self, usable: Column) -> tuple[Column, list[Column]]:
+        """Rows measured together that the fit explains at neither width of the KV cache, and the fit at each width."""
+        fits = usable & ~self._overload(self.kv(np.full(len(self.keys), max(_KV_WIDTHS))))
+        wrong, found = fits.copy(), []
+        for width in _KV_WIDTHS:
+            widths = np.full(len(self.keys), width)
+            best = fit.solve(self.problem(fits, widths))
+            found.append(best.x)
+            itl, _ = self.predicted(self.logs(best.x), widths)
+            off = np.zeros(len(self.table), dtype=bool)
+            for name in dict.fromkeys(self.clusters[fits]):
+                rows = fits & (self.clusters == name)
+                off[rows] = abs(np.median(np.log(itl[rows] / self.table.itl_s[rows]))) > OUTLIER
+            wrong &= off
+        together = np.isin(self.clusters, list(set(self.clusters[wrong])))
+        return usable & together, found
+
+    def widths(self, usable: Column, starts: list[Column]) -> tuple[Column, Column, Column]:
         """KV width of each group, how much worse the other is, and the rows that fit into memory at that width."""
-        groups = len(self.keys)
-        costs, over = [], []
-        for width in _KV_WIDTHS:
-            kv = self.kv(np.full(groups, width))
-            over.append(self._overload(kv))
-        both = usable & ~over[0]
-        for width in _KV_WIDTHS:
-            all_same = np.full(groups, width)
-            problem = self.problem(both, all_same)
-            best = fit.solve(problem, most_steps=15)
-            costs.append(self._cost(problem, best))
-        choice = np.argmin(costs, axis=0)
+        fits = usable & ~self._overload(self.kv(np.full(len(self.keys), max(_KV_WIDTHS))))
+        costs = []
+        for width, start in zip(_KV_WIDTHS, starts, strict=True):
+            problem = self.problem(fits, np.full(len(self.keys), width))
+            costs.append(self._cost(problem, fit.solve(problem, start)))
         cheap, dear = np.min(costs, axis=0), np.max(costs, axis=0)
         gains = np.where(cheap > 0, dear / np.maximum(cheap, 1e-12) - 1.0, 0.0)
-        widths = np.array(_KV_WIDTHS)[choice]
+        widths = np.array(_KV_WIDTHS)[np.argmin(costs, axis=0)]
         return widths, gains, usable & ~self._overload(self.kv(widths))
+
+    def logs(self, x: Column) -> Column:
+        """The logarithms of the figures, [group, figure]."""
+        return x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1)
 
     def _cost(self, problem: fit.Problem, best: Any) -> Column:
         """Robust cost of each group's own rows."""
@@ -239,16 +253,6 @@ class _Work:
             itl[batch.rows], ttft[batch.rows] = seen_by_client(batch, runs)
         return itl, ttft
 
-    def outliers(self, usable: Column, widths: Column, x: Column) -> Column:
-        """Rows of measurements that the fit does not explain, all of a deployment and version together."""
-        itl, _ = self.predicted(x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1), widths)
-        wrong = np.zeros(len(self.table), dtype=bool)
-        for name in dict.fromkeys(self.clusters[usable]):
-            rows = usable & (self.clusters == name)
-            if abs(np.median(np.log(itl[rows] / self.table.itl_s[rows]))) > OUTLIER:
-                wrong |= rows
-        return wrong
-
     def _unseen(self, usable: Column, widths: Column, x: Column) -> tuple[Column, Column]:
         """Measured over predicted ITL and TTFT of each row, fitted to all models but its own."""
         itl, ttft = np.full(len(self.table), np.nan), np.full(len(self.table), np.nan)
@@ -259,7 +263,7 @@ class _Work:
             if not rest.any():  # one model alone says nothing of others: its own residuals have to do
                 rest = usable
             best = fit.solve(self.problem(rest, widths), x, most_steps=6)
-            times = self.predicted(best.x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1), widths)
+            times = self.predicted(self.logs(best.x), widths)
             itl[held], ttft[held] = (self.table.itl_s / times[0])[held], (self.table.ttft_s / times[1])[held]
         return itl, ttft
 
@@ -288,7 +292,7 @@ class _Work:
         self, problem: fit.Problem, best: Any, usable: Column, widths: Column, gains: Column, reasons: dict[str, Column]
     ) -> Calibration:
         """Figures, errors and bands of every group that was fitted."""
-        logs = best.x[: len(self.keys) * len(fit.FIGURES)].reshape(len(self.keys), -1)
+        logs = self.logs(best.x)
         itl, ttft = self.predicted(logs, widths)
         errors_of, ratios = deviations(problem, best.x), self._unseen(usable, widths, best.x)
         found = {}
