@@ -12,7 +12,6 @@ from physics.pricing import Prices
 from physics.wall import Reading, Sense
 from scenarios.schema_demand import Workload
 
-
 NEARLY_FULL = 1.0 - 1e-6
 """A pool busier than this is full but for the solver's dust, and its waits are that dust magnified."""
 

@@ -1,7 +1,8 @@
 """Wall 3, software: what share of the peak an engine reaches, by generation, engine and phase; never the whole of it.
 
 The fitted shares live in the catalog (`scenarios/data/efficiencies`), one file per generation and engine, each with its
-band; docs/accuracy.md says how they were fitted. The functions here take floats or NumPy arrays that broadcast together.
+band; docs/accuracy.md says how they were fitted. The functions here take floats or NumPy arrays that broadcast
+together.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ def service(plan: Plan) -> Section | None:
         limit = f"{percentile(limited.percentile)} {bound(limited, values[-1])}" if limited else "none"
         body.append((spoken(name), plain(where), *(written.get(one, "") for one in order), limit))
     headings = columns("time", "where_", *(f">{one}" for one in order), "limit")
-    parts = [Table(headings, tuple(body)), *_meaning(rows, plan.confidence)]
-    return section("service", "Service level: latency at P50 and P99", parts)
+    table = Table(headings, tuple(body))
+    return section("service", "Service level: latency at P50 and P99", [table, *_meaning(rows, plan.confidence)])
 
 
 def _meaning(rows: Iterable[tuple[str, str]], confidence: float | None = None) -> list[Bullets]:
