@@ -12,6 +12,7 @@ from optimizer.measured_rates import Measured
 from optimizer.plan import Basis, Rejected
 from physics import fidelity
 from physics.bands import Band, band, pessimistic
+from physics.batching import MIXED_KV_SHARE
 from physics.pricing import Prices, Runs, gather, hardware, price
 from scenarios.catalog import Accelerator, Model
 from scenarios.schema import Scenario
@@ -26,6 +27,7 @@ DEGREES = (1, 2, 4, 8, 16, 32, 64)
 STAGES = (1, 2, 4)
 BATCH_GRID = np.unique(np.round(1.06 ** np.arange(0, 120)).astype(int))
 BATCH_GRID = BATCH_GRID[BATCH_GRID <= LARGEST_BATCH]
+MANY_SHAPES = 2
 
 
 @dataclass(frozen=True)
@@ -249,6 +251,8 @@ def _fits(prices: Prices, runs: Runs, mixed: bool) -> np.ndarray:
 
 def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
     """Per configuration the grid of batches, and exactly the largest batch that memory and the ITL limit allow."""
+    if len(workload.shapes) > MANY_SHAPES:
+        return _mix_batches(workload, model, runs)
     mixed = len(workload.shapes) > 1
     count = len(runs)
 
@@ -273,6 +277,33 @@ def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, 
     if not rows:
         return np.zeros(0, dtype=int), np.zeros(0)
     return np.concatenate(rows), np.concatenate(batches).astype(float)
+
+
+def _mix_batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
+    """For a mix of many shapes two batches a configuration: the largest at which every shape by itself keeps the ITL
+    limit and the room for KV, and the largest at which the workload's own mix does. All of the grid would be too many:
+    no batch replaces another for every mix.
+    """
+    share, limit_s = np.array([shape.share for shape in workload.shapes]), itl_limit_s(workload)
+
+    def holds(batch: np.ndarray, alone: bool) -> np.ndarray:
+        trial = _with_batch(runs, batch)
+        prices = price(model, trial, workload.shapes)
+        itl, held = limited_itl_s(workload, trial, prices), batch[:, None] * prices.kv_bytes_per_request
+        room = MIXED_KV_SHARE * prices.kv_capacity_bytes
+        if alone:
+            return np.asarray((itl <= limit_s).all(axis=1) & (held <= room[:, None]).all(axis=1))
+        tokens, busy = share * prices.decode_steps, share / prices.requests_per_s
+        mean_itl = (tokens * itl).sum(axis=1) / max(float(tokens.sum()), 1e-300)
+        mean_held = (busy * held).sum(axis=1) / busy.sum(axis=1)
+        return np.asarray((mean_itl <= limit_s) & (mean_held <= room))
+
+    count = len(runs)
+    both = [_largest(holds, count, alone) for alone in (True, False)] if count else [np.zeros(0)] * 2
+    # Where not even one request fits, one row stays: it says by how much the configuration misses.
+    pairs = {(row, max(int(most), 1)) for batches in both for row, most in enumerate(batches)}
+    rows, batch = np.array(sorted(pairs), dtype=int).reshape(-1, 2).T
+    return rows, batch.astype(float)
 
 
 def _largest(holds: Callable[[np.ndarray, bool], np.ndarray], count: int, with_itl: bool) -> np.ndarray:

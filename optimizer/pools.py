@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from optimizer.candidates import Table, itl_limit_s, quality_loss
-from physics.batching import MIXED_KV_SHARE
+from optimizer.candidates import Table, quality_loss
+from optimizer.pool_mixes import mixes_as_well, never_limited
 from physics.locality import user_round_trip_s
 from physics.memory import prompt_steps
 from physics.pool_waits import whole_steps
@@ -226,7 +226,7 @@ def _quick(table: Table, rows: np.ndarray, most: np.ndarray, budget_s: float) ->
         axis=1,
     )
     _, group = np.unique(keys, axis=0, return_inverse=True)
-    keep, free = large > 0, _never_limited(table, rows)
+    keep, free = large > 0, never_limited(table, rows)
     for g in range(group.max(initial=-1) + 1):
         mine = np.flatnonzero(group == g)
         able = mine[free[mine]]
@@ -343,7 +343,7 @@ def _dominates(
     good &= (copies[:, None] * rate[o][None, :] >= rate[rest]).all(axis=1)
     good &= found.lost[o] <= copies * found.lost[rest]
     if len(table.workload.shapes) > 1:
-        good &= _mixes_as_well(table, found, o, rest, copies)
+        good &= mixes_as_well(table, int(found.candidate[o]), found.candidate[rest], copies)
     rest_good = np.flatnonzero(good)
     for band in range(found.smallest.shape[1]):
         j = rest[rest_good]
@@ -355,7 +355,8 @@ def _dominates(
         for column in (found.utilisation, found.after_loss):
             ratio = (rate[j] / rate[o][None, :]).max(axis=1)  # the worst shape
             enough &= copies[rest_good] * column[o][at] >= ratio * column[j, band]
-        if found.lost[o] > 0:
+        if found.lost[o] > 0 and rate.shape[1] == 1:
+            # The loss rows of a mix look at the pool after the loss alone, which is compared above.
             enough &= _keeps_no_less(found, rate, o, j, band, copies[rest_good], at)
         enough |= ~there
         rest_good = rest_good[enough]
@@ -382,26 +383,3 @@ def _keeps_no_less(
         )
         good &= (ours >= theirs * (1 - 1e-12)) | (theirs <= 0)
     return good
-
-
-def _never_limited(table: Table, rows: np.ndarray) -> np.ndarray:
-    """Rows that the ITL limit and the room for KV leave alone whatever the mix: every shape by itself keeps both."""
-    if len(table.workload.shapes) == 1:
-        return np.ones(rows.size, dtype=bool)
-    prices = table.prices
-    held = (table.runs.batch[:, None] * prices.kv_bytes_per_request)[rows].max(axis=1)
-    room = MIXED_KV_SHARE * prices.kv_capacity_bytes[rows]
-    return np.asarray((table.itl_s[rows] <= itl_limit_s(table.workload)).all(axis=1) & (held <= room))
-
-
-def _mixes_as_well(table: Table, found: Variants, o: int, rest: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    a, b = found.candidate[o], found.candidate[rest]
-    if _never_limited(table, np.array([a]))[0]:
-        return np.ones(rest.size, dtype=bool)
-    prices, runs = table.prices, table.runs
-    itl = (table.itl_s[a][None, :] <= table.itl_s[b]).all(axis=1)
-    held = runs.batch[:, None] / prices.requests_per_s * prices.kv_bytes_per_request
-    kv = (held[a][None, :] <= held[b]).all(axis=1) & (
-        copies * prices.kv_capacity_bytes[a] >= prices.kv_capacity_bytes[b]
-    )
-    return itl & kv

@@ -110,5 +110,5 @@ class SizeTrace(Part):
 
     trace: Text
     """CSV file with a column of prompt tokens and one of output tokens, relative to this file."""
-    bins: PositiveCount | tuple[PositiveCount, PositiveCount] = 4
+    bins: PositiveCount | tuple[PositiveCount, PositiveCount] = 3
     """Bins of prompts and of outputs, of equally many requests each: one number, or two."""

@@ -147,10 +147,10 @@ def test_next_to_empty_classes_go_up():
     assert NEAR_EMPTY > 5 / 2105
 
 
-def test_a_trace_makes_sixteen_classes_and_says_where_they_come_from(tmp_path: Path):
+def test_a_trace_makes_nine_classes_and_says_where_they_come_from(tmp_path: Path):
     scenario = with_trace(tmp_path, as_csv(random_trace(2000)))
     found = shapes(scenario)
-    assert len(found) == 16
+    assert len(found) == 9
     assert sum(share for share, _, _ in found.values()) == pytest.approx(1)
     assert "trace requests.csv: 2,000 requests" in scenario.workloads["chat"].request_source
     assert len(shapes(with_trace(tmp_path, as_csv(random_trace(2000)), "      bins: [2, 1]"))) == 2
