@@ -1,4 +1,4 @@
-"""Leaving candidates out where kinds of request mix keeps the optimum: ITL and KV limits of the mix, and node losses."""
+"""Leaving candidates out where kinds of request mix keeps the optimum: limits of the mix, and node losses."""
 
 from __future__ import annotations
 
