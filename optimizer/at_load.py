@@ -43,25 +43,21 @@ class AtLoad:
         return float((tokens * self.point(utilisation, replicas, loads).itl_s).sum() / tokens.sum())
 
     def first_token_s(self, utilisation: float, replicas: float, loads: FloatArray, percentile: float) -> float:
-        """Percentile of the time to the first token at the load, network excluded."""
+        """Percentile of the time to the first token at the load, network excluded.
+
+        The batch that settles and a full batch's steps both bound it, the first nearly always lower.
+        """
         prices, row = self._table.prices, self._row
         point, slots = self.point(utilisation, replicas, loads), float(self._table.runs.batch[row])
-        return float(
-            ttft_mix_quantile_s(
-                utilisation,
-                replicas,
-                slots,
-                prices.prefill_s[row],
-                point.step_s,
-                prices.decode_steps,
-                prices.requests_per_s[row],
-                loads,
-                percentile,
-                prompt_steps([shape.prompt_tokens for shape in self._table.workload.shapes]),
-                point.running / (utilisation * slots),
-                point.slope,
-            )
-        )
+        prompts = prompt_steps([shape.prompt_tokens for shape in self._table.workload.shapes])
+
+        def told(step_s: FloatArray, slots_used: float, slope: float) -> float:
+            pool = (utilisation, replicas, slots, prices.prefill_s[row], step_s, prices.decode_steps)
+            mix = (prices.requests_per_s[row], loads, percentile, prompts)
+            return float(ttft_mix_quantile_s(*pool, *mix, slots_used, slope))
+
+        here = told(point.step_s, point.running / (utilisation * slots), point.slope)
+        return min(here, told(prices.decode_step_s[row], 1.0, 0.0))
 
     def _steps(self) -> FloatArray:
         """[b, S] a decode step with 1..b requests; where a full batch was measured, in proportion to that."""

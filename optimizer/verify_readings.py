@@ -181,7 +181,8 @@ def _first_token(fleet: Fleet, reading: ReadingLine) -> set[tuple[float, float |
             full = busy / (replicas * pool.availability)
             loads = [pool.load[slot, s] for s in range(len(runs))]
             there = world.point(way, loads, full, replicas)
-            alone = first_token_s(runs, loads, replicas, way.batch, full, percentile, there)
+            pool_now = (runs, loads, replicas, way.batch, full, percentile)
+            alone = min(first_token_s(*pool_now, there), first_token_s(*pool_now))
             for origin, place in world.scenario.origins.items():
                 if reading.where != f"{way.workload}: {origin} -> {pool.key.region}":
                     continue
