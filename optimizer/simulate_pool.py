@@ -69,13 +69,14 @@ def replica_of(
     """One replica as the walls price it: `runs` is its one row, its batch the slots.
 
     A decode step is priced at every batch from 1 to b and, where shapes differ in it, at 17 contexts between theirs.
-    Where `prices` (at `row`) says otherwise than the walls at the full batch, because the user measured it, all steps
-    and prefills are longer or shorter by the same share. With a `spread` each shape becomes `LENGTHS` kinds, whose
+    Where `prices` (at `row`) says otherwise than the walls at the full batch, because the user measured it, the steps
+    and prefills of a shape are longer or shorter by its share; a step of several shapes then lasts as long as the mean
+    of theirs. With a `spread` each shape becomes `LENGTHS` kinds, whose
     answers are up to that share shorter or longer.
     """
     predicted = price(model, runs, shapes)
     prices, row = (predicted, 0) if prices is None else (prices, row)
-    scale = float(np.mean(prices.decode_step_s[row] / predicted.decode_step_s[0]))
+    factor = prices.decode_step_s[row] / predicted.decode_step_s[0]
     occupancy, latency = prices.prefill_occupancy_s[row], prices.prefill_s[row]
     parts = [_parts_s(model, runs, shape, whole) for shape, whole in zip(shapes, occupancy, strict=True)]
     of = np.repeat(np.arange(len(shapes)), LENGTHS if spread > 0 else 1)
@@ -85,10 +86,19 @@ def replica_of(
         for name in ("prompt_tokens", "output_tokens", "cached_context_tokens")
     )
     context = mean_context_tokens(cached, prompt, output)
-    grid = np.linspace(context.min(), context.max(), _CONTEXTS) if np.ptp(context) > 0 else context[:1]
     slots = int(runs.batch[0])
     rows = replace(runs.take(np.zeros(slots, dtype=int)), batch=np.arange(1.0, slots + 1))
-    step = price(model, rows, [_at_context(tokens) for tokens in grid]).decode_step_s * scale
+    alike = np.ptp(factor) <= 1e-9 * factor.max()
+    if alike:
+        place = context
+        grid = np.linspace(context.min(), context.max(), _CONTEXTS) if np.ptp(context) > 0 else context[:1]
+        step = price(model, rows, [_at_context(tokens) for tokens in grid]).decode_step_s * factor.mean()
+    else:  # each size at its own place: the length of its step at the full batch
+        each = price(model, rows, [_at_context(tokens) for tokens in context]).decode_step_s * factor[of]
+        place = each[-1]
+        known, first = np.unique(place, return_index=True)
+        grid = np.linspace(known[0], known[-1], _CONTEXTS)
+        step = np.array([np.interp(grid, known, steps[first]) for steps in each])
     tokens = paged_tokens(cached + prompt + output, PAGE_TOKENS)
     page_bytes = price(model, runs, sized[:1]).kv_bytes_per_request[0, 0] / (tokens[0] / PAGE_TOKENS)
     # A single size was gated at a full batch; only a mix, counted in pages, can run out of them earlier.
@@ -97,7 +107,7 @@ def replica_of(
         prompt_tokens=[int(n) for n in prompt],
         prefill_s=occupancy[of].tolist(),
         decode_steps=[int(n) for n in decode_steps(prompt, output)],
-        context_tokens=context.tolist(),
+        context_tokens=place.tolist(),
         pages=[int(n) for n in tokens / PAGE_TOKENS],
         prefill_parts_s=[parts[shape] for shape in of],
     )

@@ -62,7 +62,7 @@ CASES: dict[str, LimitCase] = {
         "budget",
     ),
     "carbon": LimitCase(
-        lambda: small_scenario(regions=two_regions(), limits={"carbon": "3 t/yr"}),
+        lambda: small_scenario(regions=two_regions(), limits={"carbon": "3.4 t/yr"}),
         ("sustainability.carbon",),
         "carbon",
         "carbon",

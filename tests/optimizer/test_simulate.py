@@ -9,17 +9,24 @@ import pytest
 
 import optimizer
 import scenarios
-from benchmarks import accuracy
 from optimizer.plan import Plan
+from optimizer.predicted_rows import prepare
 from optimizer.simulate import Options, simulate
 from optimizer.simulate_arrivals import Pattern, arrivals_s, read_times, stream_of
 from optimizer.simulate_fleet import SimulatedFleet
 from optimizer.simulate_pool import played, replica_of
 from optimizer.verify import losses
 from physics.pricing import gather, hardware, price
+from scenarios import measured
 from scenarios.schema_demand import Shape
 
-ROWS = accuracy.read(str(Path(__file__).parents[1] / "physics" / "silicon_sample.csv"))
+SAMPLE = Path(__file__).parents[1] / "physics" / "silicon_sample.csv"
+
+
+def rows_of(catalog: scenarios.Catalog, model: str, accelerator: str) -> measured.Table:
+    """The measured points of one model on one device."""
+    table = measured.read(str(SAMPLE), catalog)
+    return table.take((table.model == model) & (table.accelerator == accelerator))
 
 
 @pytest.fixture(scope="module")
@@ -167,17 +174,15 @@ def test_a_closed_loop_against_measured_silicon(model: str, accelerator: str, it
     end together for ever, and their first tokens would come 2 to 3 times later than measured.
     """
     catalog, errors = scenarios.load_catalog(), []
-    for row in (row for row in ROWS if (row.model, row.accelerator) == (model, accelerator)):
-        chip = catalog.accelerators[row.accelerator]
-        figures = hardware(chip, catalog.efficiency(chip), row.precision, row.kv_precision)
-        assert figures is not None
-        runs = gather([figures], [0], row.tensor_parallel, [row.concurrency])
-        lengths = np.maximum(np.round(row.output_tokens * np.linspace(0.9, 1.1, 21)), 2).astype(int)
-        shapes = [Shape(prompt_tokens=row.prompt_tokens, output_tokens=int(length)) for length in lengths]
-        clients = int(row.concurrency)
+    (batch,), rows, _ = prepare(rows_of(catalog, model, accelerator), catalog)
+    for k in range(len(rows)):
+        lengths = np.maximum(np.round(rows.output_tokens[k] * np.linspace(0.9, 1.1, 21)), 2).astype(int)
+        shapes = [Shape(prompt_tokens=int(rows.prompt_tokens[k]), output_tokens=int(length)) for length in lengths]
+        clients = int(rows.concurrency[k])
         kind = np.random.default_rng(1).integers(len(shapes), size=10 * clients)
-        found = played(replica_of(catalog.models[row.model], runs, shapes), 1, np.zeros(0), kind, clients=clients)
-        errors.append((found.itl_s.mean() / row.itl_s - 1, found.ttft_s.mean() / row.ttft_s - 1))
+        replica = replica_of(batch.model, batch.runs.take([k]), shapes)
+        found = played(replica, 1, np.zeros(0), kind, clients=clients)
+        errors.append((found.itl_s.mean() / rows.itl_s[k] - 1, found.ttft_s.mean() / rows.ttft_s[k] - 1))
     assert len(errors) == 20
     itl_error, ttft_error = np.abs(errors).mean(axis=0)
     assert itl_error < itl and ttft_error < ttft
@@ -207,3 +212,11 @@ def test_answers_of_other_lengths_keep_the_mean(small: tuple[scenarios.Scenario,
     )
     assert spread.end_to_end.mean.value == pytest.approx(alike.end_to_end.mean.value, rel=0.05)
     assert spread.end_to_end.p90.value > 1.1 * alike.end_to_end.p90.value
+
+
+def test_rates_measured_by_kind_are_played_by_kind() -> None:
+    """Mélange's devices serve each size class at its own rate; the plan is just full at 30 requests/s."""
+    scenario = scenarios.load("melange").replace("workloads.chat.demand", {"users": "29/s"})
+    plan = optimizer.solve(scenario, binding=False)
+    whole = simulate(scenario, plan, Options(requests=3_000, seeds=(1,))).cases[0]
+    assert whole.served_requests_per_s.value == pytest.approx(29.0, rel=0.06)
