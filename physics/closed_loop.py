@@ -25,8 +25,8 @@ class Client:
         floor_s: what no size of model changes: tokenizer, connection, start of the stream [s].
         departures: share of the time between two answers that a request waits for a free slot, where the engine has
             fewer than c.
-        prefills: prefills of the nominal prompt before a first token: prompts drawn between 0.8 and 1.0 of it are 0.9 on
-            average; an engine that does not cut prompts ends the running prefill first.
+        prefills: prefills of the nominal prompt before a first token: prompts drawn between 0.8 and 1.0 of it are 0.9
+            on average; an engine that does not cut prompts ends the running prefill first.
     """
 
     first_wave: Any = 0.055
@@ -54,8 +54,8 @@ CLIENTS = {
     "sglang": Client(first_wave=0.24, steps=7.5, floor_s=0.0),
 }
 """Fitted beside the machine's figures, by engine. With attention-DP TensorRT-LLM waits for its groups to fill up (60
-steps at most in the public scripts). Its release 1.0.0rc3 was measured by clients of another kind: where the precision is
-not stated, requests wait for a slot."""
+steps at most in the public scripts). Its release 1.0.0rc3 had clients of another kind: where no precision is
+stated, requests wait for a slot."""
 
 
 def clients(
@@ -79,11 +79,11 @@ def clients(
     [4.0, 15.0]
     """
     columns = (np.broadcast_to(column, (len(engines),)) for column in (attention_dp, stated, batch_wait))
-    rows = [CLIENTS[_kind(*row, experts)] for row in zip(engines, versions, *columns, strict=True)]
+    rows = [CLIENTS[_kind(experts, *row)] for row in zip(engines, versions, *columns, strict=True)]
     return Client(**{one.name: np.array([getattr(row, one.name) for row in rows]) for one in fields(Client)})
 
 
-def _kind(engine: str, version: str, attention_dp: Any, stated: bool, batch_wait: bool, experts: bool) -> str:
+def _kind(experts: bool, engine: str, version: str, attention_dp: Any, stated: Any, batch_wait: Any) -> str:
     """Name of a row's client: the closest that is known."""
     release = f"{engine} {version}"
     parts = " attention-dp" if attention_dp > 1 else " experts" if experts else " batch-wait" if batch_wait else ""
