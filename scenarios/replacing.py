@@ -29,6 +29,27 @@ def replaced(scenario: Model, path: str, value: object, context: dict[str, Any],
         raise ScenarioError(Problem(source, None, path, error.message, error.hint)) from error
 
 
+def value_at(node: Any, path: str) -> tuple[Any, str]:
+    """The value at a path and the name of the attribute that holds it; BadValue where there is none."""
+    attribute = ""
+    while path:
+        if isinstance(node, BaseModel):
+            fields = type(node).model_fields
+            attributes = {(field.alias or name): name for name, field in fields.items()}
+            key, path = _split(path, [*attributes, *fields])
+            attribute = attributes.get(key, key)
+            node = getattr(node, attribute)
+            continue
+        if not isinstance(node, (dict, tuple)):
+            raise BadValue(f"there is nothing called {path!r} here", "the path goes further than the scenario does")
+        items = node if isinstance(node, dict) else {str(index): item for index, item in enumerate(node)}
+        if isinstance(node, tuple):
+            items = items | {item.name: item for item in node if hasattr(item, "name")}
+        key, path = _split(path, items)
+        node = items[key]
+    return node, attribute
+
+
 def reader(field: FieldInfo) -> TypeAdapter[Any]:
     """Reads one field's value on its own, as the whole model would."""
     annotation: Any = field.annotation
@@ -67,9 +88,7 @@ def _has_parts(value: object) -> bool:
     return isinstance(value, BaseModel)
 
 
-def _read(
-    field: FieldInfo, old: Any, rest: str, value: object, context: dict[str, Any], by_attribute: bool
-) -> object:
+def _read(field: FieldInfo, old: Any, rest: str, value: object, context: dict[str, Any], by_attribute: bool) -> object:
     """The field's new value. `rest` is what the path says inside of the field, when that is a mapping of values."""
     keys = _keys_inside(old, rest, field.annotation)
     written = value
