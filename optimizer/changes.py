@@ -59,9 +59,7 @@ def parsed(text: str) -> Change:
         path, sign = path[:-1], "-="
     path, value = path.strip(), value.strip()
     if not equals or not path or not value:
-        raise _problem(
-            text, f'"{text}" is no change', "write PATH=VALUE, PATH+=VALUE or PATH-=VALUE: limits.budget=$4M/yr"
-        )
+        raise _problem(text, f'"{text}" is no change', "write PATH=VALUE, PATH+=VALUE or PATH-=VALUE")
     return Change(path, sign, value)
 
 
@@ -82,8 +80,10 @@ def changed(scenario: Scenario, texts: Sequence[str]) -> tuple[Scenario, list[st
 def known_name(text: str, known: Collection[str], kind: str) -> str:
     """The name that is meant: exactly, or as the only one that begins or ends with it.
 
-    >>> known_name("H200", ["h100-sxm", "h200-sxm"], "accelerator"), known_name("us-east-1", ["aws/us-east-1"], "region")
-    ('h200-sxm', 'aws/us-east-1')
+    >>> known_name("H200", ["h100-sxm", "h200-sxm"], "accelerator")
+    'h200-sxm'
+    >>> known_name("us-east-1", ["aws/us-east-1", "aws/us-east-2"], "region")
+    'aws/us-east-1'
     """
     if text in known:
         return text
@@ -104,7 +104,7 @@ def _made(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
     old, attribute = value_at(scenario, change.path)
     if isinstance(old, BaseModel):
         return _part(scenario, change, old)
-    if attribute == "demand" and isinstance(old, tuple) or not isinstance(old, (tuple, dict)):
+    if (attribute == "demand" and isinstance(old, tuple)) or not isinstance(old, (tuple, dict)):
         raise BadValue("is a single value, not a list or a mapping", f"write {change.path}=VALUE")
     new = _added(old, change) if change.sign == "+=" else _taken(old, change)
     scenario = _put(scenario, change.path, new)
@@ -245,9 +245,7 @@ def _read(text: str) -> Any:
         try:
             return YAML(typ="safe", pure=True).load(text)
         except YAMLError as error:
-            raise BadValue(
-                f"{text} cannot be read", "write it as in a scenario file: [a, b] or {name: value}"
-            ) from error
+            raise BadValue(f"{text} cannot be read", "write [a, b] or {name: value}, as in a scenario file") from error
     return text
 
 
