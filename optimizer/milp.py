@@ -195,6 +195,10 @@ class Solver:
         for row, low, high in zip(rows, self._row_lower[rows] * scale, self._row_upper[rows] * scale, strict=True):
             self._highs.changeRowBounds(int(row), float(low), float(high))  # the form for many is not in every version
 
+    def forget(self) -> None:
+        """Drop what earlier solves left: the next one runs as the first would, whatever was solved before."""
+        self._highs.clearSolver()
+
     def solve(
         self,
         progress: Callable[[Progress], None] | None = None,
