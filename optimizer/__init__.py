@@ -14,9 +14,11 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optimizer.frontier import frontier
     from optimizer.milp import Progress, SolverError
     from optimizer.plan import Plan
     from optimizer.solve import VerificationError, solve
+    from optimizer.what_if import compare, whatif
 
 # Loaded on first use: NumPy and HiGHS are not needed to print a help text.
 _HOMES = {
@@ -24,9 +26,12 @@ _HOMES = {
     "Progress": "optimizer.milp",
     "SolverError": "optimizer.milp",
     "VerificationError": "optimizer.solve",
+    "compare": "optimizer.what_if",
+    "frontier": "optimizer.frontier",
     "solve": "optimizer.solve",
+    "whatif": "optimizer.what_if",
 }
-__all__ = ["Plan", "Progress", "SolverError", "VerificationError", "solve"]
+__all__ = ["Plan", "Progress", "SolverError", "VerificationError", "compare", "frontier", "solve", "whatif"]
 
 
 def __getattr__(name: str) -> Any:
@@ -38,10 +43,11 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """Importing the module `optimizer.solve` must not hide the function of that name."""
+    """Importing the module `optimizer.solve` must not hide the function of that name; so with others of one name."""
 
     def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value.solve if name == "solve" and isinstance(value, ModuleType) else value)
+        hides = isinstance(value, ModuleType) and _HOMES.get(name) == value.__name__
+        super().__setattr__(name, getattr(value, name) if hides else value)
 
 
 sys.modules[__name__].__class__ = _Package

@@ -156,10 +156,8 @@ def _part(scenario: Scenario, change: Change, old: BaseModel) -> tuple[Scenario,
         elif names[item].is_required():
             raise BadValue(f"{item} is needed", f"change it: {path}=VALUE")
         else:
-            default = names[item].get_default(call_default_factory=True)
-            whole = old.model_copy(update={next(n for n, f in fields.items() if f is names[item]): default})
-            scenario = _put(scenario, change.path, whole)
-            old = whole
+            attribute = next(name for name, field in fields.items() if field is names[item])
+            scenario = _put(scenario, f"{change.path}.{attribute}", names[item].get_default(call_default_factory=True))
         done.append(f"{change.path} {'with' if change.sign == '+=' else 'without'} {item}")
     return scenario, done
 

@@ -14,8 +14,10 @@ import typer
 from reports import options
 from reports.accuracy import calibrate, validate
 from reports.cheapest import cheapest
+from reports.compare import compare
 from reports.problems import INTERRUPTED, failed
 from reports.simulate import simulate
+from reports.whatif import whatif
 
 app = typer.Typer(
     add_completion=False,
@@ -117,6 +119,8 @@ def verify(
     raise typer.Exit(check(_load(scenario), plan, as_json, confidence))
 
 
+app.command()(whatif)
+app.command()(compare)
 app.command()(simulate)
 
 

@@ -1,0 +1,103 @@
+"""What-if questions: changes as people write them, and effects that are the true difference of two optima."""
+
+from __future__ import annotations
+
+import pytest
+
+import optimizer
+from optimizer.changes import changed, parsed
+from scenarios.errors import ScenarioError
+from tests.optimizer.cases import EAST, NORTH, optimum, small_scenario, two_regions
+
+SMALL = small_scenario()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("limits.budget=$4M/yr", "limits.budget: not set -> $4M/yr"),
+        ("workloads.chat.itl.limit=45ms", "workloads.chat.itl.limit: 50 ms -> 45 ms"),
+        ("workloads.chat.itl.limit_s = 0.045", "workloads.chat.itl.limit_s: 50 ms -> 45 ms"),
+        ("workloads.chat.precisions-=fp8", "workloads.chat.precisions without fp8"),
+        ("workloads.chat.precisions=bf16, fp8", "workloads.chat.precisions: bf16, fp8 -> bf16, fp8"),
+        ("workloads.chat.demand.east=55", "workloads.chat.demand.east: 40 -> 55"),
+        (f"regions.{EAST}.quota.l40s=8", f"regions.{EAST}.quota.l40s: 24 -> 8"),
+        ("accelerators-=h100", "accelerators without h100"),
+        ("accelerators+=l4", f"accelerators with l4, its quota unlimited in {EAST}"),
+        ("regions+=ca-central-1", f"regions with {NORTH}, its quotas those of {EAST} (l40s 24, h100-sxm 8)"),
+        ("procurement+=on_demand", "procurement with on_demand"),
+        ("workloads.chat-=ttft", "workloads.chat without ttft"),
+    ],
+)
+def test_a_change_is_made_and_told(text: str, says: str) -> None:
+    other, told = changed(SMALL, [text])
+    assert told == [says]
+    assert other.digest != SMALL.digest or "bf16, fp8 -> bf16, fp8" in says
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("limits.bugdet=$4M/yr", "there is nothing called 'bugdet'", "budget"),
+        ("limits.budget=4", "is not an amount of dollars", "$5M/yr"),
+        ("limits.budget+=$1M/yr", "is a single value", "limits.budget=VALUE"),
+        ("accelerators+=h9000", "there is no accelerator in the catalog", "h"),
+        ("accelerators-=b200-sxm", "there is no b200-sxm here", "h100-sxm"),
+        ("accelerators+=l40s", "there already", "quota"),
+        ("origins-=east", "is empty", "at least one"),
+        ("workloads.chat-=model", "model is needed", "VALUE"),
+        ("regions+={x: [}", "cannot be read", "as in a scenario file"),
+        ("limits.budget", "is no change", "PATH+=VALUE"),
+    ],
+)
+def test_a_change_that_cannot_be_made_says_why(text: str, message: str, hint: str) -> None:
+    with pytest.raises(ScenarioError) as raised:
+        changed(SMALL, [text])
+    first = raised.value.problems[0]
+    assert message in first.message and hint in first.hint, first
+
+
+def test_changes_are_checked_together_and_not_one_by_one() -> None:
+    texts = ["origins+={west: {near: aws/us-west-2}}", "workloads.chat.demand.west=5"]
+    with pytest.raises(ScenarioError, match="no workload has a demand"):
+        changed(SMALL, texts[:1])
+    other, _ = changed(SMALL, texts)
+    assert other.workloads["chat"].demand == {"east": (40.0,), "west": (5.0,)}
+    assert parsed("a.b-=c").sign == "-="
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["accelerators-=l40s"],
+        ["workloads.chat.demand.east=70"],
+        ["workloads.chat.precisions-=fp8", "regions-=us-east-1"],
+    ],
+)
+def test_the_effect_is_the_difference_of_two_optima(texts: list[str]) -> None:
+    scenario = small_scenario(regions=two_regions())
+    other, _ = changed(scenario, texts)
+    found = optimizer.whatif(scenario, texts)
+    money = found.difference.account("usd_per_year")
+    assert money is not None and money.resolved
+    true = optimum(other) - optimum(scenario)
+    low, high = money.change
+    assert low - 1.0 <= true <= high + 1.0 and high - low < 1.0
+    assert found.before.verified and found.after.verified
+
+
+def test_each_change_alone_and_a_base_that_is_known() -> None:
+    texts = ["workloads.chat.demand.east=70", "accelerators-=h100-sxm"]
+    base = optimizer.solve(SMALL, binding=False)
+    found = optimizer.whatif(SMALL, texts, base=base, each=True)
+    assert found.before is base
+    assert [line.change for line in found.each] == texts
+    with pytest.raises(ValueError, match="another question"):
+        optimizer.whatif(small_scenario(name="other"), texts, base=base)
+
+
+def test_a_side_without_a_fleet_names_its_conflict() -> None:
+    found = optimizer.whatif(SMALL, ["limits.budget=$1k/yr"])
+    assert found.after.status == "infeasible" and found.difference.resolved is None
+    assert "budget" in {member.limit for member in found.difference.after.conflict}
+    assert not found.difference.accounts and found.difference.moves is None
