@@ -118,7 +118,7 @@ def _hires(question: Question, regions: tuple[str, ...], offer_names: tuple[str,
         nameplate_w=np.array([hire.nameplate_w for hire in hires]),
         embodied_kg_per_year=np.array([hire.embodied_kg_per_year for hire in hires]),
         most_nodes=np.array(
-            [needed[h] if question.closed else min(hire.most_nodes, needed[h]) for h, hire in enumerate(hires)]
+            [needed[h] if question.roomy else min(hire.most_nodes, needed[h]) for h, hire in enumerate(hires)]
         ),
     )
 

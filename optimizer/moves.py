@@ -61,19 +61,19 @@ def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:
         changed = _scaled_demand(scenario, words[1], 1 - by)
     elif kind in ("node", "region"):
         failure = getattr(scenario.failures, kind).model_copy(update={"share": value})
-        changed = _with(scenario, "failures", {kind: failure})
+        changed = with_part(scenario, "failures", {kind: failure})
     elif kind in ("min", "max"):
         value = float(math.floor(value + 1e-9) if kind == "min" else math.ceil(value - 1e-9))
         value = max(value, 1.0)
-        changed = _with(scenario, "limits", {f"{kind}_regions": int(value)})
+        changed = with_part(scenario, "limits", {f"{kind}_regions": int(value)})
     elif kind in ("itl", "ttft"):
         asked = getattr(scenario.workloads[words[1]], kind).model_copy(update={"limit_s": value})
-        changed = _with_workload(scenario, words[1], {kind: asked})
+        changed = with_workload(scenario, words[1], {kind: asked})
     elif kind == "spot":
         spot = scenario.procurement.spot
         assert spot is not None
         value = min(value, 1.0)
-        changed = _with(scenario, "procurement", {"spot": spot.model_copy(update={"max_share": value})})
+        changed = with_part(scenario, "procurement", {"spot": spot.model_copy(update={"max_share": value})})
     else:
         raise ValueError(f"limit {limit.name} has no value that could move")
     return Move(limit.name, limit.key, limit.wall, limit.value, value, limit.unit, changed)
@@ -84,7 +84,8 @@ def _copy(scenario: Scenario, update: dict) -> Scenario:
     return scenario.model_copy(update=update)
 
 
-def _with(scenario: Scenario, part: str, update: dict) -> Scenario:
+def with_part(scenario: Scenario, part: str, update: dict) -> Scenario:
+    """A copy with some values of one part changed."""
     return _copy(scenario, {part: getattr(scenario, part).model_copy(update=update)})
 
 
@@ -94,7 +95,8 @@ def _with_region(scenario: Scenario, region: str, update: dict) -> Scenario:
     )
 
 
-def _with_workload(scenario: Scenario, name: str, update: dict) -> Scenario:
+def with_workload(scenario: Scenario, name: str, update: dict) -> Scenario:
+    """A copy with some values of one workload changed."""
     workload = scenario.workloads[name].model_copy(update=update)
     return _copy(scenario, {"workloads": {**scenario.workloads, name: workload}})
 
@@ -103,7 +105,7 @@ def _scaled_demand(scenario: Scenario, name: str, factor: float) -> Scenario:
     demand = {
         origin: tuple(rate * factor for rate in rates) for origin, rates in scenario.workloads[name].demand.items()
     }
-    return _with_workload(scenario, name, {"demand": demand})
+    return with_workload(scenario, name, {"demand": demand})
 
 
 def latency_limits(scenario: Scenario) -> list[Elastic]:

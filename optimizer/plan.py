@@ -205,9 +205,30 @@ class ConflictMember(Part):
     says: str
 
 
-class Repair(Part):
-    """How far a single limit must move for a fleet to exist; `to` is None where moving this limit alone never helps."""
+class Change(Part):
+    """One value of a scenario that a way out changes; an addition starts from nothing."""
 
+    limit: str
+    """Name of the limit; empty for an addition."""
+    key: str
+    start: float | str | None
+    to: float | str | None
+    unit: str
+
+
+class Repair(Part):
+    """A way out of an impossible question. `to` is None where moving this limit alone never helps.
+
+    A `limit` moves alone. A `combination` moves several limits together, an `addition` has one more region, precision,
+    accelerator or way of buying, and moves what else must: both say everything in `changes`.
+    """
+
+    kind: Literal["limit", "combination", "addition"] = "limit"
+    number: int | None = None
+    """For `argosy repair --choose`; None where it cannot be chosen."""
+    changes: list[Change] = Field(default_factory=list)
+    weight: float | None = None
+    """How much changes: the sum of the relative moves (1 for 100 %), and 1 for an addition."""
     limit: str
     key: str
     start: float | str | None

@@ -22,6 +22,7 @@ from optimizer.program import UNITS, Program, build
 from optimizer.readings import readings
 from optimizer.tables import Question, ask
 from optimizer.verify import losses, verify
+from optimizer.ways_out import more_ways
 from scenarios.schema import Scenario
 
 Watch = Callable[[Progress], None]
@@ -43,6 +44,7 @@ def solve(
     binding: bool = True,
     curves: bool = False,
     insurance: bool = True,
+    ways: bool = False,
     progress: Watch | None = None,
     time_limit: float | None = None,
     gap: float | None = None,
@@ -59,6 +61,7 @@ def solve(
         binding: price each limit by solving again with it relaxed by 5 %.
         curves: relax by 1, 5 and 10 % instead.
         insurance: where the scenario asks for a confidence, solve again without it to say what it costs.
+        ways: where nothing fits, look beyond single limits for ways out: combinations of them, and additions.
         progress: called with incumbent, bound and gap while the solver works.
         time_limit: seconds for the main solve; default from the scenario.
         gap: relative gap at which to stop, a fraction; default from the scenario.
@@ -111,7 +114,7 @@ def solve(
             status="infeasible",
             stopped_by="infeasible",
             conflict=why.members,
-            repairs=why.repairs,
+            repairs=more_ways(scenario, why.repairs, options, progress, check) if ways else why.repairs,
             rejected=rejected(question),
             assumptions=assumptions(scenario, None),
         )

@@ -28,7 +28,8 @@ class PoolGroup:
 class Question:
     """A scenario with its offers, priced candidates and pools; the program is built from it.
 
-    With `closed`, candidates that only the user's limits rule out are in it, held at 0.
+    With `closed`, candidates that only the user's limits rule out are in it, held at 0. With `roomy`, there are columns
+    for more nodes than the quotas allow, so that a relaxed quota can be used.
     """
 
     scenario: Scenario
@@ -36,6 +37,7 @@ class Question:
     offers: Offers
     tables: list[Table]
     groups: list[PoolGroup]
+    roomy: bool = False
 
     @property
     def workloads(self) -> list[Workload]:
@@ -43,12 +45,12 @@ class Question:
         return list(self.scenario.workloads.values())
 
 
-def ask(scenario: Scenario, closed: bool = False, prune: bool = True) -> Question:
+def ask(scenario: Scenario, closed: bool = False, prune: bool = True, roomy: bool = False) -> Question:
     """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop."""
     found = offers(scenario)
     prices = cheapest_device(found)
     tables = [table(scenario, workload, prices, all_precisions=closed) for workload in scenario.workloads.values()]
-    question = Question(scenario, closed, found, tables, [])
+    question = Question(scenario, closed, found, tables, [], closed or roomy)
     for w, workload in enumerate(question.workloads):
         cache: dict[tuple, Variants | None] = {}
         for r, region in enumerate(scenario.regions):
@@ -83,8 +85,8 @@ def _group(
     prune: bool,
 ) -> Variants | None:
     scenario = question.scenario
-    # A closed question asks what dropping a limit would do, so its columns have room beyond the quota.
-    nodes = np.inf if question.closed else hire.most_nodes
+    # A roomy question asks what relaxing a quota would do, so its columns have room beyond it.
+    nodes = np.inf if question.roomy else hire.most_nodes
     key = (hire.accelerator.name, hire.devices, nodes, hire.availability, time.budgets_s.tobytes())
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes

@@ -28,6 +28,7 @@ MOST_SPREAD = 8.0
 PREFILL_BANDS = 4  # declared: how finely mixes of shapes are told apart by their prefill load
 
 
+@lru_cache(maxsize=100_000)  # a quantile asks for the same wait at every time that it tries
 def erlang_c(servers: float, load: float) -> float:
     """Share of arrivals that must wait in M/M/c: ``1/C = (1 - rho)/B + rho``, ``1/B = sum_k prod_j (c - j)/a``.
 
