@@ -14,6 +14,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optimizer.alternatives import alternatives
     from optimizer.frontier import frontier
     from optimizer.milp import Progress, SolverError
     from optimizer.plan import Plan
@@ -26,12 +27,16 @@ _HOMES = {
     "Progress": "optimizer.milp",
     "SolverError": "optimizer.milp",
     "VerificationError": "optimizer.solve",
+    "alternatives": "optimizer.alternatives",
     "compare": "optimizer.what_if",
     "frontier": "optimizer.frontier",
     "solve": "optimizer.solve",
     "whatif": "optimizer.what_if",
 }
-__all__ = ["Plan", "Progress", "SolverError", "VerificationError", "compare", "frontier", "solve", "whatif"]
+__all__ = [
+    *("Plan", "Progress", "SolverError", "VerificationError"),
+    *("alternatives", "compare", "frontier", "solve", "whatif"),
+]
 
 
 def __getattr__(name: str) -> Any:

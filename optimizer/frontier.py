@@ -12,7 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from optimizer import milp
 from optimizer.explain import rejected
@@ -137,7 +137,7 @@ def frontier(
     question = ask(scenario)
     head = _head(scenario, question, options)
     lock: Lock = head["lock"]
-    shared = {
+    shared: dict[str, Any] = {
         "scenario": scenario.name,
         "title": scenario.title,
         "x": ACCOUNT_OF[x],
