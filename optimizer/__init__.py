@@ -34,8 +34,15 @@ _HOMES = {
     "whatif": "optimizer.what_if",
 }
 __all__ = [
-    *("Plan", "Progress", "SolverError", "VerificationError"),
-    *("alternatives", "compare", "frontier", "solve", "whatif"),
+    "Plan",
+    "Progress",
+    "SolverError",
+    "VerificationError",
+    "alternatives",
+    "compare",
+    "frontier",
+    "solve",
+    "whatif",
 ]
 
 
