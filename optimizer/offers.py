@@ -80,8 +80,11 @@ class Offers:
     rejected: list[Rejected]
 
 
-def offers(scenario: Scenario) -> Offers:
-    """Every hire that the scenario's procurement, quotas and the catalog's prices allow."""
+def offers(scenario: Scenario, twins: bool = False) -> Offers:
+    """Every hire that the scenario's procurement, quotas and the catalog's prices allow.
+
+    With `twins`, also the dearer of two ways to have the same node.
+    """
     found = Offers([], [])
     for region_id in scenario.regions:
         region = scenario.region(region_id)
@@ -97,7 +100,7 @@ def offers(scenario: Scenario) -> Offers:
             _rented(scenario, found, region, accelerator, limit)
     if scenario.limits.include_embodied:
         _drop_unknown_embodied(found)
-    if len(scenario.slots) == 1:
+    if len(scenario.slots) == 1 and not twins:
         _drop_dearer_twins(scenario, found)
     return found
 

@@ -45,9 +45,14 @@ class Question:
         return list(self.scenario.workloads.values())
 
 
-def ask(scenario: Scenario, closed: bool = False, prune: bool = True, roomy: bool = False) -> Question:
-    """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop."""
-    found = offers(scenario)
+def ask(
+    scenario: Scenario, closed: bool = False, prune: bool = True, roomy: bool = False, twins: bool = False
+) -> Question:
+    """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop.
+
+    `twins`: also keep the dearer of two ways to have the same node.
+    """
+    found = offers(scenario, twins)
     prices = cheapest_device(found)
     tables = [table(scenario, workload, prices, all_precisions=closed) for workload in scenario.workloads.values()]
     question = Question(scenario, closed, found, tables, [], closed or roomy)
