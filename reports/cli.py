@@ -13,8 +13,10 @@ import typer
 
 from reports import options
 from reports.accuracy import calibrate, validate
+from reports.alternatives import alternatives
 from reports.cheapest import cheapest
 from reports.compare import compare
+from reports.frontier import frontier
 from reports.problems import INTERRUPTED, failed
 from reports.simulate import simulate
 from reports.whatif import whatif
@@ -121,6 +123,8 @@ def verify(
 
 app.command()(whatif)
 app.command()(compare)
+app.command()(frontier)
+app.command()(alternatives)
 app.command()(simulate)
 
 

@@ -93,8 +93,8 @@ def _points(found: Frontier) -> Section | None:
     first = found.points[-1].x if found.points else 1.0
     body = []
     for k, point in enumerate(found.points):
-        over = percent(point.x / first - 1) if first else ""
-        body.append((caps[k], ys[k], xs[k], f"+{over}" if over else "", bounds[k], percent(point.gap), _marks(point)))
+        over = f"+{percent(point.x / first - 1)}" if point.x > first > 0 else ""
+        body.append((caps[k], ys[k], xs[k], over, bounds[k], percent(point.gap), _marks(point)))
     heads = columns(
         f">{account(found.y)} at most?", f">{account(found.y)}", f">{account(found.x)}", ">over the least?"
     ) + columns(">proven at least", ">gap??", "")
