@@ -15,7 +15,7 @@ from optimizer.simulate_fleet import Routes, SimulatedFleet
 from optimizer.simulate_measures import Promises, Record, estimate, goodput_per_s, groups, let_in, verdicts
 from optimizer.simulate_play import Loss, Task, played_all, played_with_loss, tasks_of
 from optimizer.simulate_pool import FloatArray, Served
-from optimizer.simulate_types import Case, Simulation
+from optimizer.simulate_types import CannotPlayError, Case, Simulation
 from optimizer.verify_losses import State
 from optimizer.verify_types import PoolKey
 
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from scenarios.schema import Scenario
 
 WARM_RESIDENCES, COOL_RESIDENCES = 10.0, 2.0
+MOST_PLAYED = 30_000_000
+"""Requests of a case over all seeds (count): they are held in memory together, about 220 bytes each as measured."""
 _GROWTH_POINTS = 41
 DECLARED = (
     "Continuous batching in steps of at most 8,192 tokens; prompts share a step, longer ones go on in the next.",
@@ -69,10 +71,10 @@ class Options:
 def simulate(
     scenario: Scenario, plan: Plan, options: Options | None = None, progress: Callable[[str], None] | None = None
 ) -> Simulation:
-    """Play a plan; ValueError where the plan has no fleet or a name of `lose` or `slot` is unknown."""
+    """Play a plan; CannotPlayError where that is not possible as asked, or where nothing would be measured."""
     options = options or Options()
     if plan.fleet is None:
-        raise ValueError(f"the plan holds no fleet (its status is {plan.status})")
+        raise CannotPlayError("plan", f"the plan holds no fleet (its status is {plan.status})")
     began = time.process_time()
     fleet = SimulatedFleet(scenario, plan, options.spread)
     slot = _slot(fleet, options.slot)
@@ -82,8 +84,9 @@ def simulate(
     for name in options.lose:
         found = fleet.states(slot, name)
         if not found:
-            raise ValueError(f"{name} is neither a node of the placement nor a region in use")
-        states += found
+            raise CannotPlayError("lose", f"{name} is neither a node of the placement nor a region in use")
+        states += [state for state in found if state not in states]
+    clock.check(options, sum(_demanded(fleet, slot, name) for name in scenario.workloads))
     for state in states:
         if progress:
             progress(f"playing {state.where + ' lost' if state else 'the whole fleet'}")
@@ -111,7 +114,7 @@ def simulate(
 
 def _slot(fleet: SimulatedFleet, asked: str) -> str:
     if asked and asked not in fleet.world.slots:
-        raise ValueError(f"there is no slot {asked}; the scenario has {', '.join(fleet.world.slots)}")
+        raise CannotPlayError("slot", f"there is no slot {asked}; the scenario has {', '.join(fleet.world.slots)}")
     return asked or max(fleet.world.slots, key=lambda slot: sum(fleet.planned_routes(slot).values()))
 
 
@@ -132,6 +135,16 @@ class _Clock:
     @property
     def until_s(self) -> float:
         return self.warm_up_s + self.measured_s
+
+    def check(self, options: Options, demanded_per_s: float) -> None:
+        """CannotPlayError where a loss comes too late to be seen, or where the requests do not fit in memory."""
+        if options.at_s is not None and options.at_s >= self.measured_s:
+            message = f"{options.at_s:.4g} s is after the {self.measured_s:.4g} s that are measured"
+            raise CannotPlayError("at", message, "let it die earlier, or measure more --requests")
+        every = demanded_per_s * (self.until_s + self.cool_s) * len(options.seeds)
+        if every > MOST_PLAYED:
+            message = f"{every:.3g} requests would be played for each loss, warm-up and all seeds together"
+            raise CannotPlayError("requests", message, f"at most {MOST_PLAYED:,}: fewer --requests or --seeds")
 
     def inside(self, when_s: FloatArray) -> np.ndarray:
         """Whether times lie in the measured window."""
@@ -175,6 +188,7 @@ def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Option
         every = list(played_all(tasks, options.jobs))
         served = [every[k * len(pools) : (k + 1) * len(pools)] for k in range(len(options.seeds))]
     records = [_record(fleet, pools, left, *each, clock) for each in zip(streams, served, strict=True)]
+    _something_measured(fleet, options, records, admitted)
     judged = verdicts(fleet, records, admitted)
     failures = fleet.scenario.failures
     rule = None if state is None else failures.node if state.what == "node" else failures.region
@@ -194,6 +208,17 @@ def _case(fleet: SimulatedFleet, slot: str, state: State | None, options: Option
         verdicts=judged,
         holds=all(each.holds for each in judged),
     )
+
+
+def _something_measured(
+    fleet: SimulatedFleet, options: Options, records: Sequence[Record], admitted: dict[str, float]
+) -> None:
+    """CannotPlayError where a workload that is let in has no request to judge: nothing would then seem to hold."""
+    for w, name in enumerate(fleet.scenario.workloads):
+        for seed, record in zip(options.seeds, records, strict=True):
+            if admitted[name] > 0 and not (record.workload == w).any():
+                message = f"with seed {seed} no request of {name} came while measuring"
+                raise CannotPlayError("requests", message, "ask for more --requests, or for less burstiness")
 
 
 def _by_workload(fleet: SimulatedFleet, routes: Routes) -> dict[str, float]:

@@ -5,6 +5,7 @@ The whole stream of a workload is drawn first and then split, so that a burst hi
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,12 +31,14 @@ class Times:
 
 def read_times(name: str) -> Times:
     """Times of arrival of a CSV trace; ScenarioError where it has none."""
-    trace = read_trace(Path(name), name)
+    trace = read_trace(Path(name), name, "give a CSV file with a request in each line")
     if len(trace.times_s) < 2:
         hint = f"it is found under the name {', '.join(COLUMNS['time'][:4])} and the like"
         raise ScenarioError(Problem(name, 1, "time", "there is no such column in the first line", hint))
     when = np.sort(np.array(trace.times_s))
-    span = float(when[-1] - when[0])
+    span = float(when[-1]) - float(when[0])
+    if not math.isfinite(span):
+        raise ScenarioError(Problem(name, None, "time", "the times are too far apart", "give times in seconds"))
     if span <= 0.0:
         raise ScenarioError(Problem(name, None, "time", "all requests come at one moment", "give times that differ"))
     return Times(when - when[0], len(when) / (span * len(when) / (len(when) - 1)))

@@ -13,6 +13,14 @@ LET_IN = "share let in"
 """Verdict on a loss: what is routed anew inside the limits is the share asked for."""
 
 
+class CannotPlayError(ValueError):
+    """A plan cannot be played as asked; `about` says which of the options is at fault."""
+
+    def __init__(self, about: Literal["plan", "slot", "lose", "at", "requests"], message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.about, self.hint = about, hint
+
+
 class Estimate(Part):
     """Mean over the seeds; `half_width` of its 95 % confidence interval where there are several."""
 
@@ -44,7 +52,7 @@ class Group(Part):
     """Over requests, of each request's mean; none where requests have one token."""
     end_to_end: Times
     promised_ttft_p50_s: float
-    """What wall 7 says at this load."""
+    """What wall 7 says at this load; infinite (null in JSON) where it states no bound."""
     promised_ttft_p99_s: float
     promised_itl_s: float | None
     """What wall 4 says at this load, the mean over requests."""

@@ -65,10 +65,10 @@ def calibrate(
 ) -> None:
     """Fit the physical figures of each generation and engine to measured serving points; prints a catalog file."""
     from reports.problems import wrong_flag
-    from reports.run import _writable
+    from reports.run import writable
 
     _needs_scipy("calibrate")
-    _writable("--output", output)
+    writable("--output", output)
     table, catalog = _read(measured, file)
     from optimizer.calibrate import calibrate as fitted
     from optimizer.calibrate_toml import catalog_text

@@ -90,7 +90,7 @@ def _plan(name: str, asked: Any) -> tuple[Plan, Any]:
     """A plan from its file, or the answer to a scenario; and the names of places."""
     import scenarios
     from reports.names import Places
-    from reports.run import _solved, amount, read_plan
+    from reports.run import amount, read_plan, solved
 
     if name.lower().endswith(".json"):
         plan = read_plan(name)
@@ -100,4 +100,4 @@ def _plan(name: str, asked: Any) -> tuple[Plan, Any]:
     time_limit, gap = amount("--time-limit", asked.time_limit, "time"), amount("--gap", asked.gap, "fraction")
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
-    return _solved(scenario, asked, time_limit, gap), Places(scenario)
+    return solved(scenario, asked, time_limit, gap), Places(scenario)

@@ -18,12 +18,12 @@ def wrong_flag(flag: str, message: str, hint: str = "") -> ScenarioError:
     return ScenarioError(Problem("<flags>", None, flag, message, hint))
 
 
-def failed(error: BaseException, as_json: bool) -> int:
-    """Say what went wrong; the exit code."""
+def failed(error: BaseException, as_json: bool, solving: bool = True) -> int:
+    """Say what went wrong; the exit code. `solving`: a fleet was looked for."""
     if os.environ.get("ARGOSY_DEBUG"):
         traceback.print_exception(error, file=sys.stderr)
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
-        print("interrupted before a fleet was found", file=sys.stderr)
+        print("interrupted" + " before a fleet was found" * solving, file=sys.stderr)
         return INTERRUPTED
     if isinstance(error, ScenarioError):
         return _bad_input(list(error.problems), as_json)

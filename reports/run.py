@@ -34,6 +34,7 @@ class Asked:
     write_model: str = ""
     quiet: bool = False
     confidence: str = ""
+    write_scenario: str = ""
 
     def __post_init__(self) -> None:
         if self.as_json and self.as_markdown:
@@ -48,13 +49,14 @@ class Asked:
             ("--output", self.output),
             ("--solver-log", self.solver_log),
             ("--write-model", self.write_model),
+            ("--write-scenario", self.write_scenario),
         ):
-            _writable(flag, name)
+            writable(flag, name)
         if self.write_model and Path(self.write_model).suffix.lower() not in (".lp", ".mps"):
             raise wrong_flag("--write-model", f"{self.write_model}: what kind of file?", "end its name in .lp or .mps")
 
 
-def _writable(flag: str, name: str) -> None:
+def writable(flag: str, name: str) -> None:
     """Refuse before an hour of solving, not after it."""
     if not name:
         return
@@ -84,7 +86,7 @@ def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: S
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     gap = amount("--gap", asked.gap, "fraction")
     scenario = confident(scenario, asked.confidence)
-    plan = _solved(scenario, asked, time_limit, gap)
+    plan = solved(scenario, asked, time_limit, gap)
     if extra:
         plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
     if asked.output:
@@ -106,7 +108,8 @@ def confident(scenario: Scenario, text: str) -> Scenario:
         raise wrong_flag("--confidence", first.message, first.hint) from None
 
 
-def _solved(scenario: Scenario, asked: Asked, time_limit: float | None, gap: float | None) -> Plan:
+def solved(scenario: Scenario, asked: Asked, time_limit: float | None = None, gap: float | None = None) -> Plan:
+    """Solve a scenario as asked, with progress on standard error; `time_limit` [s], `gap` a fraction."""
     import optimizer
     from reports.progress import Watch
 

@@ -153,19 +153,20 @@ def _answer(
     name: str, scenario_name: str, flags: Flags, as_json: bool, markdown: bool, output: str, quiet: bool
 ) -> int:
     """Play, print, write; 0 even where a promise is missed: the verdict says so, and `holds` in JSON."""
-    from reports.run import _writable, put
+    from reports.run import put, writable
     from reports.simulation import simulation
 
-    _writable("--output", output)
+    writable("--output", output)
     asked = flags.options()
     plan, scenario = _question(name, scenario_name, quiet)
     from optimizer.simulate import simulate as play
+    from optimizer.simulate_types import CannotPlayError
 
     try:
         found = play(scenario, plan, asked, None if quiet else lambda text: print(text, file=sys.stderr))
-    except ValueError as error:
-        flag = "--slot" if "slot" in str(error) else "--lose" if asked.lose else "PLAN"
-        raise wrong_flag(flag, str(error), _hint(plan, flag)) from None
+    except CannotPlayError as error:
+        flag = "PLAN" if error.about == "plan" else f"--{error.about}"
+        raise wrong_flag(flag, str(error), error.hint or _hint(plan, flag)) from None
     if output:
         try:
             with open(output, "w", encoding="utf-8") as file:
@@ -189,13 +190,13 @@ def _hint(plan: Plan, flag: str) -> str:
 def _question(name: str, scenario_name: str, quiet: bool) -> tuple[Plan, Scenario]:
     """The plan and the scenario that it answers; a scenario instead of a plan is solved first."""
     import scenarios
-    from reports.run import Asked, _solved, confident, read_plan
+    from reports.run import Asked, confident, read_plan, solved
 
     if not name.lower().endswith(".json"):
         if scenario_name:
             raise wrong_flag("--scenario", f"{name} is a scenario already", "give it with a PLAN.json only")
         scenario = scenarios.load(name)
-        plan = _solved(scenario, Asked(binding=False, quiet=quiet), None, None)
+        plan = solved(scenario, Asked(binding=False, quiet=quiet), None, None)
     else:
         plan = read_plan(name)
         scenario = _scenario_of(plan, scenario_name)

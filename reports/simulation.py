@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from optimizer.simulate_types import WAITING, Case, Estimate, Group, Simulation, Verdict
 from reports.content import Bullets, Content, Paragraph, Section, Table, columns, section
 from reports.words import count, number, percent, plain, rate, sentence, spoken, together
@@ -52,9 +54,14 @@ def _with(unit: str, estimates: list[Estimate], digits: int = 3) -> list[str]:
     found = []
     for text, each in zip(values, estimates, strict=True):
         show = each.half_width is not None and largest > 0
-        share = percent(each.half_width / each.value, 2) if show and each.half_width is not None and each.value else ""
+        share = percent(_seen(each.half_width / each.value), 2) if show and each.half_width and each.value else ""
         found.append(f"{text} ± {share}" if share else text)
     return found
+
+
+def _seen(share: float) -> float:
+    """What is left of rounding in the sums is no deviation."""
+    return share if share >= 1e-6 else 0.0
 
 
 def _latency(case: Case) -> Section | None:
@@ -65,7 +72,8 @@ def _latency(case: Case) -> Section | None:
     for group in there:
         values = _with("s", [group.ttft.p50, group.ttft.p90, group.ttft.p99])
         promised = together("s", [group.promised_ttft_p50_s, group.promised_ttft_p99_s])
-        ratio = number(group.ttft.p99.value / group.promised_ttft_p99_s, 3) if group.promised_ttft_p99_s else ""
+        bound = group.promised_ttft_p99_s
+        ratio = number(group.ttft.p99.value / bound, 3) if bound and math.isfinite(bound) else ""
         body.append((plain(group.name), *values, *promised, ratio))
     heads = columns("requests_", ">P50", ">P90?", ">P99", ">P50 promised?", ">P99 promised", ">P99 ratio")
     parts.append(Table(heads, tuple(body), None, "Time to the first token, network included"))

@@ -176,5 +176,3 @@ def _figures(parts: Any, catalog: Catalog) -> Iterator[Finding]:
         if water and use.wue_l_per_kwh is None and region.wue_l_per_kwh is None:
             message = "the catalog has no water use, and water is limited or minimised"
             yield Finding(("regions", name), message, 'add wue: "... l/kWh" here')
-
-

@@ -22,7 +22,9 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def rows(path: Path, name: str, largest_bytes: int) -> Iterator[tuple[int, list[str]]]:
+def rows(
+    path: Path, name: str, largest_bytes: int, hint: str = "the path is relative to the scenario file"
+) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of the file, the header first; empty lines are left out. ScenarioError where it is no such file."""
     try:
         size = path.stat().st_size
@@ -42,9 +44,18 @@ def rows(path: Path, name: str, largest_bytes: int) -> Iterator[tuple[int, list[
     except IsADirectoryError as error:
         raise _refused(name, None, "this is a folder", "give a CSV file") from error
     except FileNotFoundError as error:
-        raise _refused(name, None, "there is no such file", "the path is relative to the scenario file") from error
+        raise _refused(name, None, "there is no such file", hint) from error
     except (OSError, ValueError) as error:
         raise _refused(name, None, f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
+
+
+def parted_by_commas(titles: list[str], name: str, line: int) -> None:
+    """ScenarioError where the first line is empty, or names its columns in one cell."""
+    if not titles:
+        raise _refused(name, None, "the file is empty", "its first line names the columns")
+    for mark, word in ((";", "semicolons"), ("\t", "tabs")):
+        if len(titles) == 1 and titles[0].count(mark) > 1:
+            raise _refused(name, line, f"the columns are parted by {word}", "save the file with commas between them")
 
 
 def header(cells: list[str], known: Mapping[str, Collection[str]], name: str, line: int) -> dict[str, int]:

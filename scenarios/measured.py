@@ -14,6 +14,7 @@ import numpy as np
 from scenarios import measured_names
 from scenarios.catalog import Catalog
 from scenarios.catalog_things import PRECISIONS
+from scenarios.csv_rows import parted_by_commas
 from scenarios.errors import Problem, ScenarioError
 from scenarios.figures import nearest
 from scenarios.measured_degrees import Degrees, settled
@@ -177,6 +178,7 @@ def _cells(path: Path, name: str) -> tuple[list[int], list[list[str]]]:
 
 def _places(header: Sequence[str], name: str, line: int) -> dict[str, int]:
     """Place of each column by name."""
+    parted_by_commas(list(header), name, line)
     titles = [title.strip().lower() for title in header]
     twice = sorted({title for title in titles if title and titles.count(title) > 1})
     missing = [title for title in NEEDED if title not in titles]

@@ -8,7 +8,7 @@ from typing import Any
 
 from scenarios.catalog import Catalog
 from scenarios.check_names import Finding, nearest
-from scenarios.csv_rows import header, rows, unknown_columns
+from scenarios.csv_rows import header, parted_by_commas, rows, unknown_columns
 from scenarios.errors import Problem, ScenarioError
 from scenarios.schema_demand import Workload
 from scenarios.schema_measured import Measurement
@@ -33,6 +33,7 @@ def from_csv(path: Path, name: str) -> tuple[list[dict[str, Any]], Lines]:
     """
     read = rows(path, name, LARGEST_BYTES)
     line, titles = next(read, (1, []))
+    parted_by_commas(titles, name, line)
     unknown_columns(titles, COLUMNS, name, line)
     place = header(titles, COLUMNS, name, line)
     missing = [column for column in ("accelerator", "precision", "request") if column not in place]

@@ -137,4 +137,3 @@ def _feed_forward(config: _Config, layers: int) -> dict[str, Any]:
         "active_experts": config.count("num_experts_per_tok", "experts_per_token", "num_experts_per_token"),
         "ffn": config.count("intermediate_size") if dense else 0,
     }  # fmt: skip
-

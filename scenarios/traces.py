@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from scenarios.csv_rows import header, rows, sha256
+from scenarios.csv_rows import header, parted_by_commas, rows, sha256
 from scenarios.errors import MAX_SHOWN, Problem, ScenarioError
 from scenarios.schema_measured import Histogram
 
@@ -137,10 +137,14 @@ def histogram_problem(histogram: Histogram) -> tuple[str, str, str] | None:
     return None
 
 
-def read_trace(path: Path, name: str) -> Trace:
-    """All requests of a CSV file, read row by row; ScenarioError with the line of every bad row."""
-    read = rows(path, name, LARGEST_BYTES)
+def read_trace(path: Path, name: str, hint: str = "the path is relative to the scenario file") -> Trace:
+    """All requests of a CSV file, read row by row; ScenarioError with the line of every bad row.
+
+    `hint` is what to do where there is no such file.
+    """
+    read = rows(path, name, LARGEST_BYTES, hint)
     line, titles = next(read, (1, []))
+    parted_by_commas(titles, name, line)
     place = header(titles, COLUMNS, name, line)
     for column in ("prompt_tokens", "output_tokens"):
         if column not in place:
@@ -148,13 +152,17 @@ def read_trace(path: Path, name: str) -> Trace:
             raise ScenarioError(Problem(name, line, column, "there is no such column in the first line", hint))
     found = Trace(array("q"), array("q"), array("q"), array("d"))
     problems: list[Problem] = []
-    bad = 0
+    bad, dated = 0, None
     for line, cells in read:
         try:
             prompt = _tokens(cells, place["prompt_tokens"], "prompt_tokens")
             output = _tokens(cells, place["output_tokens"], "output_tokens")
             if "time" in place:
-                found.times_s.append(_seconds(cells, place["time"]))
+                when_s, is_date = _seconds(cells, place["time"])
+                dated = is_date if dated is None else dated
+                if is_date != dated:
+                    raise ValueError("time", "seconds and dates are mixed", "write all times in one way")
+                found.times_s.append(when_s)
         except ValueError as error:
             bad += 1
             if len(problems) < MAX_SHOWN:
@@ -184,7 +192,8 @@ def _tokens(cells: list[str], place: int, column: str) -> int:
     return int(number)
 
 
-def _seconds(cells: list[str], place: int) -> float:
+def _seconds(cells: list[str], place: int) -> tuple[float, bool]:
+    """A time [s], and whether it is written as a date, which counts from 1970."""
     text = cells[place] if place < len(cells) else ""
     try:
         number = float(text)
@@ -193,10 +202,10 @@ def _seconds(cells: list[str], place: int) -> float:
             moment = datetime.datetime.fromisoformat(text)
         except ValueError:
             raise ValueError("time", f'"{text[:40]}" is not a time', "seconds, or 2026-10-01T12:00:00") from None
-        return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp()
+        return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp(), True
     if not math.isfinite(number):
         raise ValueError("time", f"{text[:40]} is not a time", "seconds, or 2026-10-01T12:00:00")
-    return number
+    return number, False
 
 
 def trace_classes(trace: Trace, bins: tuple[int, int]) -> list[Class]:

@@ -57,6 +57,13 @@ def test_a_bad_table_is_exit_1_with_its_line(capsys: pytest.CaptureFixture[str],
     assert run(capsys, "validate", SAMPLE, "--json", "--markdown")[0] == 1
 
 
+def test_semicolons_are_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = tmp_path / "measured.csv"
+    path.write_text(SAMPLE.read_text(encoding="utf-8").replace(",", ";"), encoding="utf-8")
+    code, _, err = run(capsys, "validate", path)
+    assert code == 1 and "parted by semicolons" in err and err.count("\n") == 1
+
+
 def test_calibrate_prints_a_catalog_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     code, out, err = run(capsys, "calibrate", SAMPLE)
     assert code == 0 and not err

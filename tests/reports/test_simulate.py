@@ -61,6 +61,9 @@ def test_a_missed_promise_is_said_first_and_is_no_error(plan: str, capsys: pytes
         (["--lose", "nowhere"], "nodes, regions"),
         (["--slot", "noon"], "--slot"),
         (["--at", "5 s"], "--lose"),
+        (["--lose", "nodes", "--at", "1 h"], "--at: 3600 s is after"),
+        (["--requests", "1e9"], "at most 30,000,000"),
+        (["--warm-up", "1e6 h"], "at most 30,000,000"),
         (["--lose", "nodes", "--at", "5 s", "--back", "4 s"], "--back"),
         (["--spread", "5"], "--spread"),
         (["--warm-up", "long"], "--warm-up"),
@@ -76,6 +79,13 @@ def test_wrong_flags_are_named(plan: str, flags: list[str], says: str, capsys: p
     assert says in error and "Traceback" not in error
 
 
+def test_times_too_far_apart_are_refused(plan: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    trace = tmp_path / "trace.csv"
+    trace.write_text("time,isl,osl\n1e308,10,10\n-1e308,10,10\n")
+    assert cli.run(["simulate", plan, *QUICK, "--trace", str(trace)]) == 1
+    assert "too far apart" in capsys.readouterr().err
+
+
 def test_a_plan_whose_scenario_is_not_shipped_asks_for_it(
     plan: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -86,3 +96,23 @@ def test_a_plan_whose_scenario_is_not_shipped_asks_for_it(
     capsys.readouterr()
     assert cli.run(["simulate", str(other)]) == 1
     assert "--scenario FILE" in capsys.readouterr().err
+
+
+def test_nothing_seems_to_hold_where_nothing_was_measured(plan: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cli.run(["simulate", plan, *QUICK, "--burstiness", "100", "-q"]) == 1
+    assert "no request of chat came while measuring" in capsys.readouterr().err
+
+
+def test_a_node_named_twice_dies_once(plan: str, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert cli.run(["simulate", plan, *QUICK, "--lose", "nodes", "--lose", "nodes", "-q", "--json"]) == 0
+    places = [case["where"] for case in json.loads(capsys.readouterr().out)["cases"]]
+    assert len(places) == len(set(places))
+
+
+def test_no_ratio_to_a_bound_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:
+    """Devices of the Mélange example run full, so wall 7 states no first token."""
+    assert cli.run(["simulate", "melange", *QUICK, "-q", "--markdown"]) == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "no bound" in line)
+    assert [cell.strip() for cell in line.split("|")][-3:] == ["no bound", "", ""]

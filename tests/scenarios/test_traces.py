@@ -213,6 +213,12 @@ def test_other_bad_traces(tmp_path: Path):
     assert found.line == 1 and "no such column" in found.message
     (found,) = problems(tmp_path, "isl,prompt,osl\n1,2,3\n")
     assert "both a column of prompt_tokens" in found.message
+    (found,) = problems(tmp_path, "isl;osl;time\n1;2;3\n")
+    assert "parted by semicolons" in found.message
+    (found,) = problems(tmp_path, "")
+    assert "the file is empty" in found.message
+    (found,) = problems(tmp_path, "isl,osl,time\n1,2,2026-10-01\n1,2,7\n")
+    assert found.line == 3 and "seconds and dates are mixed" in found.message
     (found,) = problems(tmp_path, b"isl,osl\n1,2\n\xff\xfe,3\n")
     assert "not UTF-8" in found.message
     (found,) = problems(tmp_path, "isl,osl\n1,2\n", "      bins: 9")
