@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from statistics import NormalDist
 
 import numpy as np
@@ -62,6 +62,8 @@ class Table:
     measured: Measured
     which: np.ndarray
     """Index of the row's measurement, -1 where it was not measured."""
+    gated: dict[str, int] = field(default_factory=dict)
+    """Rows that memory and the ITL limit rule out, by wall."""
 
     @property
     def allowed(self) -> np.ndarray:
@@ -122,6 +124,7 @@ def table(
     over = itl > itl_limit_s(workload) * (1 + 1e-12)
     over_itl = np.asarray(over.any(axis=1) if len(workload.shapes) == 1 else over.all(axis=1))
     full = Table(workload, model, chips, chip, runs, prices, itl, over_itl, len(chip), rejected, measured, which)
+    full.gated.update(memory=int((~fits).sum()), serving=int((fits & over_itl).sum()))
     _reject_gated(full, fits, usd_per_device_year)
     kept = _take(full, fits)
     return kept

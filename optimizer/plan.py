@@ -256,6 +256,16 @@ class Rejected(Part):
     """Best-case price at full load, to show how strong the candidate would have been."""
 
 
+class Gated(Part):
+    """How many ways of running a workload a wall rules out, where nothing is left that can run it."""
+
+    workload: str
+    wall: str
+    ways: int
+    nearest: str = ""
+    """The nearest miss of all, at the wall that it misses."""
+
+
 class Assumption(Part):
     """A declared figure that the answer leans on, and where it comes from."""
 
@@ -337,6 +347,8 @@ class Plan(Part):
     conflict: list[ConflictMember] = Field(default_factory=list)
     repairs: list[Repair] = Field(default_factory=list)
     rejected: list[Rejected] = Field(default_factory=list)
+    gated: list[Gated] = Field(default_factory=list)
+    """Only for workloads that nothing on offer can run."""
     assumptions: list[Assumption] = Field(default_factory=list)
     verified: bool = False
     verification: Verification | None = None

@@ -13,6 +13,7 @@ from optimizer.answer import Answer
 from optimizer.assumptions import assumptions
 from optimizer.cross_check import cross_checked
 from optimizer.explain import Solved, bindings, rejected
+from optimizer.gated import gated
 from optimizer.infeasible import reasons
 from optimizer.insurance import insured
 from optimizer.milp import Progress
@@ -86,7 +87,9 @@ def solve(
     clock.lap("price")
     head = _head(scenario, question, options, solver)
     if not any(len(table) for table in question.tables):
-        return Plan(**head, status="no_candidate", stopped_by="no_candidate", rejected=rejected(question))
+        plan = Plan(**head, status="no_candidate", stopped_by="no_candidate", rejected=rejected(question))
+        added = more_ways(scenario, [], options, progress, checker(head)) if ways else []
+        return plan.model_copy(update={"gated": gated(question), "repairs": added})
     program = build(question)
     clock.lap("build")
     if write_model:
@@ -103,10 +106,7 @@ def solve(
     clock.lap("solve")
     sizes = _sizes(question, program)
 
-    def check(tried: Program, point: milp.Answer) -> Plan:
-        asked = tried.question.scenario
-        return checked(asked, _plan({**head, "confidence": asked.planning.confidence}, tried, point))
-
+    check = checker(head)
     if found.why == "infeasible":
         why = reasons(scenario, options, progress, check)
         plan = Plan(
@@ -116,6 +116,7 @@ def solve(
             conflict=why.members,
             repairs=more_ways(scenario, why.repairs, options, progress, check) if ways else why.repairs,
             rejected=rejected(question),
+            gated=gated(question),
             assumptions=assumptions(scenario, None),
         )
         plan = insured(scenario, plan, options, progress, check)
@@ -137,6 +138,16 @@ def solve(
         plan = plan.model_copy(update={"binding": priced})
     clock.lap("explain")
     return plan.model_copy(update={"sizes": sizes(clock.laps)})
+
+
+def checker(head: dict) -> Callable[[Program, milp.Answer], Plan]:
+    """Turns a solved program of a changed scenario into a verified plan."""
+
+    def check(tried: Program, point: milp.Answer) -> Plan:
+        asked = tried.question.scenario
+        return checked(asked, _plan({**head, "confidence": asked.planning.confidence}, tried, point))
+
+    return check
 
 
 def checked(scenario: Scenario, plan: Plan) -> Plan:

@@ -266,6 +266,10 @@ def in_order(repairs: Iterable[Repair]) -> list[Repair]:
 def _makes_needless(less: Repair, more: Repair) -> bool:
     """Whether a way out changes nothing that the other does not, each at most as far, and costs no more."""
     moves = {(change.key, change.to if not change.limit else ""): relative(change) for change in more.changes}
+    if less.kind == more.kind == "addition" and less.key == more.key:
+        # Two precisions of one size give one and the same fleet.
+        figures = ((one.weight, one.usd_per_year, one.kg_co2e_per_year) for one in (less, more))
+        return all(one == other for one, other in zip(*figures, strict=True))
     inside = all(
         relative(change) <= moves.get((change.key, change.to if not change.limit else ""), -1.0) * (1 + SAME)
         for change in less.changes

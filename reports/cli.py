@@ -18,8 +18,11 @@ from reports.cheapest import cheapest
 from reports.compare import compare
 from reports.frontier import frontier
 from reports.problems import INTERRUPTED, failed
+from reports.repair import repair
 from reports.simulate import simulate
 from reports.whatif import whatif
+
+_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair")
 
 app = typer.Typer(
     add_completion=False,
@@ -121,6 +124,7 @@ def verify(
     raise typer.Exit(check(_load(scenario), plan, as_json, confidence))
 
 
+app.command()(repair)
 app.command()(whatif)
 app.command()(compare)
 app.command()(frontier)
@@ -219,14 +223,23 @@ def run(arguments: Sequence[str]) -> int:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else 0
     except BrokenPipeError:
-        # Whoever read the output has left; nothing more can be said there, not even when Python closes it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return _reader_left()
+    except SystemExit as stop:
+        # The flags' library makes an exit with code 1 of a broken pipe.
+        if isinstance(stop.__context__, BrokenPipeError):
+            return _reader_left()
+        raise
     except (Exception, KeyboardInterrupt) as error:
         if not arguments:
             print(error)
             return 1
-        return failed(error, "--json" in arguments)
+        return failed(error, "--json" in arguments, arguments[0] in _SOLVING)
+
+
+def _reader_left() -> int:
+    """Whoever read the output has left; nothing more can be said there, not even when Python closes it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (sys.__stdout__ or sys.stdout).fileno())
+    return 0
 
 
 def main() -> None:

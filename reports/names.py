@@ -27,7 +27,7 @@ class Places:
 
     def _look_up(self, region: str) -> str:
         try:
-            city = self._scenario.region(region).city if self._scenario is not None else ""
+            city = self._scenario.catalog.regions[region].city if self._scenario is not None else ""
         except (KeyError, ValueError, AttributeError):
             city = ""
         if not city:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from optimizer.plan import Plan
-from reports import fleet_sections, limit_sections, routing_sections, service_sections, sure_sections, trust_sections
+from reports import (
+    fleet_sections,
+    limit_sections,
+    routing_sections,
+    service_sections,
+    sure_sections,
+    trust_sections,
+    ways_sections,
+)
 from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
@@ -20,6 +28,7 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -
     sections = [
         limit_sections.conflict(plan, places),
         limit_sections.repairs(plan, places),
+        ways_sections.gated(plan),
         *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
         sure_sections.sure(plan),
         limit_sections.rejected(plan),
