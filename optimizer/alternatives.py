@@ -14,14 +14,14 @@ from typing import Literal
 import numpy as np
 
 from optimizer import milp
-from optimizer.alternative_goals import Goal, fixed_fleet, goals, grown
+from optimizer.alternative_goals import Goal, Wide, fixed_fleet, goals
 from optimizer.cross_check import cross_checked
 from optimizer.explain import rejected
 from optimizer.frontier_point import Watch
 from optimizer.other_goals import verified_plan, with_most_cost
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Stop
 from optimizer.polish import simplest
-from optimizer.program import Program, build
+from optimizer.program import build
 from optimizer.solve import _head, _plan, checked
 from optimizer.tables import ask
 from scenarios.schema import Scenario
@@ -29,6 +29,8 @@ from scenarios.schema import Scenario
 SAME = 1e-6
 """A goal that improves by less, as a fraction, is reached by the optimum already."""
 TOLERANCE = 1e-6
+LEAST_ROOM, ROOM = 0.1, 3.0
+"""The most growth that head-room is looked for: 10 %, or three times the share that fleets may cost more."""
 
 
 class Features(Part):
@@ -140,7 +142,8 @@ def alternatives(
             return none("infeasible", "infeasible")
         return none("no_incumbent", "interrupt" if found.why == "interrupt" else "time_limit")
     best = checked(scenario, _plan(head, program, found).model_copy(update={"cross_check": verdict}))
-    search = _Search(program, found, best, within, options, progress)
+    wide = Wide.of(scenario, max(LEAST_ROOM, ROOM * within))
+    search = _Search(wide, wide.point_of(program, found.x), best, within, options, progress)
     interrupted = found.why == "interrupt"
     try:
         interrupted = interrupted or search.run(tell)
@@ -150,7 +153,7 @@ def alternatives(
         **shared,
         status="stopped" if interrupted else "complete",
         optimum=best,
-        features=search.features(best, found.x),
+        features=search.features(best, search.optimum_x),
         optimum_best_at=search.reached,
         alternatives=sorted(search.found, key=lambda one: one.over),
         left_out=search.left_out,
@@ -163,18 +166,18 @@ class _Search:
 
     def __init__(
         self,
-        program: Program,
-        found: milp.Answer,
+        wide: Wide,
+        point: np.ndarray | None,
         best: Plan,
         within: float,
         options: milp.Options,
         progress: Watch | None,
     ) -> None:
-        assert found.x is not None and found.objective is not None
-        self.program, self.best, self.options, self.progress = program, best, options, progress
-        self.optimum, self.optimum_x = found.objective, found.x
-        self.most = found.objective + within * abs(found.objective)
-        self.goals, self.vendor, self.left_out = goals(program, best, self._headroom(found.x) or 0.0)
+        assert best.objective is not None and best.objective.value is not None
+        self.wide, self.program, self.best, self.options, self.progress = wide, wide.program, best, options, progress
+        self.optimum, self.optimum_x = best.objective.value / self.program.objective_unit, point
+        self.most = self.optimum + within * abs(self.optimum)
+        self.goals, self.vendor, self.left_out = goals(wide, best, self._headroom(point) or 0.0)
         self.reached: list[str] = []
         self.found: list[Alternative] = []
 
@@ -249,7 +252,7 @@ class _Search:
             )
         )
 
-    def features(self, plan: Plan, x: np.ndarray) -> Features:
+    def features(self, plan: Plan, x: np.ndarray | None) -> Features:
         """What the plan at a point is like."""
         devices: dict[str, float] = {}
         catalog = self.program.question.scenario.catalog
@@ -265,9 +268,11 @@ class _Search:
             headroom=self._headroom(x),
         )
 
-    def _headroom(self, x: np.ndarray) -> float | None:
+    def _headroom(self, x: np.ndarray | None) -> float | None:
         """Most growth of all demand with these nodes and replicas."""
-        program, column = grown(fixed_fleet(self.program, x[: self.program.problem.columns]))
+        if x is None:
+            return None
+        program, column = self.wide.grown(fixed_fleet(self.program, x[: self.program.problem.columns]))
         found = milp.Solver(program.problem, self.options).solve(stage="head-room")
         return None if found.x is None else max(float(found.x[column]), 0.0)
 

@@ -131,7 +131,7 @@ def test_files_of_other_questions_are_refused(whole: tuple[Frontier, Path], tmp_
     assert other.read_text() == "my notes\n"
     bad = tmp_path / "bad.jsonl"
     bad.write_text(before.decode().splitlines()[0] + "\n" + json.dumps({"task": {}}) + "\n")
-    with pytest.raises(ScenarioError, match="bad.jsonl:2: cannot be read"):
+    with pytest.raises(ScenarioError, match=r"bad\.jsonl:2: cannot be read"):
         optimizer.frontier(traded(), points=POINTS, file=bad)
 
 
