@@ -5,14 +5,14 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import capstone, pricing, program, simulation, startup, validation
+from benchmarks import capstone, frontier, pricing, program, simulation, startup, validation
 from benchmarks.figure import Figure
 
 
 def measured() -> list[Figure]:
     """All figures, cheapest first."""
     quick = [*startup.figures(), *pricing.figures(), *validation.figures()]
-    return [*quick, *program.figures(), *simulation.figures(), *capstone.figures()]
+    return [*quick, *program.figures(), *simulation.figures(), *capstone.figures(), *frontier.figures()]
 
 
 def main() -> None:
