@@ -52,6 +52,8 @@ class Reasons:
 
     members: list[ConflictMember]
     repairs: list[Repair]
+    closed: Program
+    """The program with what only the user's limits rule out, to ask more of it."""
 
 
 class _Model:
@@ -111,7 +113,7 @@ def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, c
     order = sorted(model.limits, key=lambda name: (ORDER.index(name.split()[0]), name))
     # Without any demand an empty fleet always holds, so supply is what is missing where all else dropped does not help.
     if model.possible({name for name in order if not name.startswith("demand ")}) is False:
-        return Reasons([_supply(model)], [])
+        return Reasons([_supply(model)], [], model.program)
     dropped: set[str] = set()
     unsure: set[str] = set()
     for name in order:
@@ -126,7 +128,7 @@ def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, c
         for name in reversed(order)
         if name.split()[0] not in NOT_OFFERED_AS_REPAIR
     ]
-    return Reasons(members, repairs + _idle(scenario, model))
+    return Reasons(members, repairs + _idle(scenario, model), model.program)
 
 
 def _idle(scenario: Scenario, model: _Model) -> list[Repair]:

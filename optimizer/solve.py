@@ -88,7 +88,7 @@ def solve(
     head = _head(scenario, question, options, solver)
     if not any(len(table) for table in question.tables):
         plan = Plan(**head, status="no_candidate", stopped_by="no_candidate", rejected=rejected(question))
-        added = more_ways(scenario, [], options, progress, checker(head)) if ways else []
+        added = more_ways(scenario, [], None, options, progress, checker(head)) if ways else []
         return plan.model_copy(update={"gated": gated(question), "repairs": added})
     program = build(question)
     clock.lap("build")
@@ -114,7 +114,7 @@ def solve(
             status="infeasible",
             stopped_by="infeasible",
             conflict=why.members,
-            repairs=more_ways(scenario, why.repairs, options, progress, check) if ways else why.repairs,
+            repairs=more_ways(scenario, why.repairs, why.closed, options, progress, check) if ways else why.repairs,
             rejected=rejected(question),
             gated=gated(question),
             assumptions=assumptions(scenario, None),

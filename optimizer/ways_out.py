@@ -53,10 +53,18 @@ class Way:
 
 
 def more_ways(
-    scenario: Scenario, singles: list[Repair], options: milp.Options, progress: Watch | None, check: Check
+    scenario: Scenario,
+    singles: list[Repair],
+    closed: Program | None,
+    options: milp.Options,
+    progress: Watch | None,
+    check: Check,
 ) -> list[Repair]:
-    """All ways out, the least change first, numbered; then the limits that never help alone."""
-    search = _Search(options, progress)
+    """All ways out, the least change first, numbered; then the limits that never help alone.
+
+    `closed` is the program in which relaxing a limit opens candidates; None where nothing can run the workloads.
+    """
+    search = _Search(options, progress, closed)
     combinations = [search.combination(scenario, demand_kept) for demand_kept in (False, True)]
     beat = combinations[1].weight if combinations[1] is not None else np.inf
     tried = [search.addition(one, beat) for one in additions(scenario)]
@@ -68,16 +76,18 @@ def more_ways(
 class _Search:
     """Looks for the least weighted sum of relaxations, by the elastic program."""
 
-    def __init__(self, options: milp.Options, progress: Watch | None) -> None:
+    def __init__(self, options: milp.Options, progress: Watch | None, closed: Program | None) -> None:
         gap = max(options.gap, GAP) if options.gap > 0 else 0.0
         self.options = replace(options, time_limit_s=min(SECONDS, options.time_limit_s), gap=gap, most_nodes=NODES)
-        self.progress = progress
+        self.progress, self.closed = progress, closed
         self._programs: dict[str, Program | None] = {}
 
     def combination(self, scenario: Scenario, demand_kept: bool) -> Way | None:
         """Limits that move together, by the least weighted sum; a latency limit among them where that is less."""
         best = self._moved("combination", scenario, (), scenario, 0.0, demand_kept, np.inf)
         for limit in latency_limits(scenario):
+            if not self._opens(limit, demand_kept, best.weight if best is not None else np.inf):
+                continue
             # The largest step leaves least of the rest to move: by it most limits are seen not to help.
             rest = self._bound(moved(scenario, limit, STEPS[-1]).scenario, demand_kept)
             for step in STEPS:
@@ -134,6 +144,18 @@ class _Search:
         found = milp.Solver(relaxed, self.options).solve(self.progress, stage="move several limits")
         return None if found.why == "infeasible" or found.bound >= beat else max(found.bound, 0.0)
 
+    def _opens(self, limit: Elastic, demand_kept: bool, beat: float) -> bool:
+        """Whether dropping a latency limit leaves so little to move that its smallest step could be worth it."""
+        gate = self.closed.limits().get(limit.name) if self.closed is not None else None
+        if self.closed is None or gate is None:
+            return False
+        problem, _ = _elastic(self.closed, demand_kept)
+        lower, upper = problem.lower.copy(), problem.upper.copy()
+        lower[gate.col] = upper[gate.col] = 1.0
+        relaxed = replace(problem, lower=lower, upper=upper, integer=np.zeros_like(problem.integer))
+        found = milp.Solver(relaxed, self.options).solve(self.progress, stage="move several limits")
+        return found.why != "infeasible" and STEPS[0] + found.bound < beat
+
     def _problem(self, scenario: Scenario, demand_kept: bool) -> tuple[milp.Problem | None, list[Elastic]]:
         """The elastic program, and the limits that may move in it; None where nothing can run the workloads."""
         name = scenario.digest
@@ -144,11 +166,16 @@ class _Search:
         program = self._programs[name]
         if program is None:
             return None, []
-        limits = [one for one in program.layout.elastics if may_move(one, demand_kept)]
-        columns = np.array([one.col for one in limits], dtype=np.intp)
-        cost, upper = np.zeros_like(program.problem.cost), program.problem.upper.copy()
-        cost[columns], upper[columns] = 1.0, [most(one) for one in limits]
-        return replace(program.problem, cost=cost, upper=upper), limits
+        return _elastic(program, demand_kept)
+
+
+def _elastic(program: Program, demand_kept: bool) -> tuple[milp.Problem, list[Elastic]]:
+    """The program that minimizes the sum of the relaxations, and the limits that it may move."""
+    limits = [one for one in program.layout.elastics if may_move(one, demand_kept)]
+    columns = np.array([one.col for one in limits], dtype=np.intp)
+    cost, upper = np.zeros_like(program.problem.cost), program.problem.upper.copy()
+    cost[columns], upper[columns] = 1.0, [most(one) for one in limits]
+    return replace(program.problem, cost=cost, upper=upper), limits
 
 
 def _below(problem: milp.Problem, most: float) -> milp.Problem:
