@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from optimizer.plan import Plan
     from optimizer.solve import VerificationError, solve
     from optimizer.what_if import compare, whatif
+    from optimizer.why_not import whynot
 
 # Loaded on first use: NumPy and HiGHS are not needed to print a help text.
 _HOMES = {
@@ -32,6 +33,7 @@ _HOMES = {
     "frontier": "optimizer.frontier",
     "solve": "optimizer.solve",
     "whatif": "optimizer.what_if",
+    "whynot": "optimizer.why_not",
 }
 __all__ = [
     "Plan",
@@ -43,6 +45,7 @@ __all__ = [
     "frontier",
     "solve",
     "whatif",
+    "whynot",
 ]
 
 

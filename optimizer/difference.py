@@ -68,6 +68,8 @@ class Moves(Part):
     """Lost in one place and gained in another."""
     added: int
     removed: int
+    held_otherwise: int
+    """In the same region, under another procurement or as another node type."""
 
 
 class LatencyChange(Part):
@@ -244,17 +246,20 @@ def _nodes(before: Plan, after: Plan) -> list[NodeChange]:
 
 
 def _moves(before: Plan, after: Plan) -> Moves:
-    gained: dict[str, int] = defaultdict(int)
-    lost: dict[str, int] = defaultdict(int)
+    """Of each accelerator: what stays in its region is held otherwise, what does not moves, the rest comes or goes."""
+    by_region: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for line in _nodes(before, after):
-        gained[line.accelerator] += max(line.after - line.before, 0)
-        lost[line.accelerator] += max(line.before - line.after, 0)
-    moved = {name: min(gained[name], lost[name]) for name in {*gained, *lost}}
-    return Moves(
-        moved=sum(moved.values()),
-        added=sum(gained.values()) - sum(moved.values()),
-        removed=sum(lost.values()) - sum(moved.values()),
-    )
+        change = line.after - line.before
+        by_region[line.accelerator][line.region][0 if change > 0 else 1] += abs(change)
+    otherwise = moved = added = removed = 0
+    for regions in by_region.values():
+        otherwise += sum(min(gained, lost) for gained, lost in regions.values())
+        gained = sum(max(up - down, 0) for up, down in regions.values())
+        lost = sum(max(down - up, 0) for up, down in regions.values())
+        moved += min(gained, lost)
+        added += gained - min(gained, lost)
+        removed += lost - min(gained, lost)
+    return Moves(moved=moved, added=added, removed=removed, held_otherwise=otherwise)
 
 
 def _latency(before: Plan, after: Plan) -> list[LatencyChange]:

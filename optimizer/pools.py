@@ -143,7 +143,7 @@ def variants(
     exact: np.ndarray,
     demand: float,
     closed: bool,
-    prune: bool,
+    prune: bool | str,
 ) -> Variants | None:
     """All worthwhile (candidate, latency class) of a node type, with bands.
 
@@ -159,11 +159,11 @@ def variants(
     classes = [(k, float(budget), ()) for k, budget in enumerate(time.budgets_s)]
     if closed and workload.ttft is not None:
         classes.append((0, np.inf, (f"ttft {workload.name}",)))
-    parts = []
+    parts, quickly = [], prune is True and not node.dead_nodes
     for k, budget, extra in classes:
         if budget <= 0 or not rows.size:
             continue
-        quick = _quick(table, rows, most, budget) if prune and not node.dead_nodes else np.ones(rows.size, dtype=bool)
+        quick = _quick(table, rows, most, budget) if quickly else np.ones(rows.size, dtype=bool)
         parts.append(
             _at_class(
                 table,
@@ -178,7 +178,7 @@ def variants(
             )
         )
     found = _join(parts)
-    return found if not prune or found is None else found.take(_undominated(table, found))
+    return found.take(_undominated(table, found, prune == "each precision")) if prune and found else found
 
 
 def _tags(table: Table, rows: np.ndarray) -> list[tuple[str, ...]]:
@@ -306,8 +306,8 @@ def _join(parts: list[Variants]) -> Variants | None:
     return found.take(working) if working.size else None
 
 
-def _undominated(table: Table, found: Variants) -> np.ndarray:
-    """Rows that no other row of the node type dominates (the safe rule).
+def _undominated(table: Table, found: Variants, apart: bool = False) -> np.ndarray:
+    """Rows that no other row of the node type (with `apart`, of the same precision) dominates: the safe rule.
 
     Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
     j's rate for every shape at every size that j's pool can have, before and after a node loss, the loss rows leave no
@@ -320,6 +320,7 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
     )
     alive = np.ones(len(order), dtype=bool)
     loss = np.array([_loss_rank(table, row) for row in found.candidate])
+    precision = np.array([table.chips[table.chip[row]].precision for row in found.candidate])
     tag_sets = [frozenset(tags) for tags in found.closed_by]
     kept = []
     for o in order:
@@ -327,7 +328,7 @@ def _undominated(table: Table, found: Variants) -> np.ndarray:
             continue
         kept.append(o)
         alive[o] = False
-        rest = np.flatnonzero(alive)
+        rest = np.flatnonzero(alive & (precision == precision[o])) if apart else np.flatnonzero(alive)
         if rest.size:
             alive[rest[_dominates(table, found, rate, loss, tag_sets, int(o), rest)]] = False
     return np.sort(np.array(kept, dtype=int))

@@ -46,9 +46,10 @@ class Question:
 
 
 def ask(
-    scenario: Scenario, closed: bool = False, prune: bool = True, roomy: bool = False, twins: bool = False
+    scenario: Scenario, closed: bool = False, prune: bool | str = True, roomy: bool = False, twins: bool = False
 ) -> Question:
-    """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop.
+    """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop,
+    `"each precision"` drops only what is dominated at its own precision.
 
     `twins`: also keep the dearer of two ways to have the same node.
     """
@@ -87,7 +88,7 @@ def _group(
     time: Latency,
     hire: Hire,
     cache: dict[tuple, Variants | None],
-    prune: bool,
+    prune: bool | str,
 ) -> Variants | None:
     scenario = question.scenario
     # A roomy question asks what relaxing a quota would do, so its columns have room beyond it.

@@ -21,6 +21,7 @@ from reports.problems import INTERRUPTED, failed
 from reports.repair import repair
 from reports.simulate import simulate
 from reports.whatif import whatif
+from reports.whynot import whynot
 
 _SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair")
 
@@ -126,6 +127,7 @@ def verify(
 
 app.command()(repair)
 app.command()(whatif)
+app.command()(whynot)
 app.command()(compare)
 app.command()(frontier)
 app.command()(alternatives)

@@ -116,6 +116,8 @@ def moves(found: Difference) -> list[str]:
     said = said if found.moves.moved else []
     said += [f"{count(found.moves.added, 'node')} added"] if found.moves.added else []
     said += [f"{count(found.moves.removed, 'node')} removed"] if found.moves.removed else []
+    otherwise = found.moves.held_otherwise
+    said += [f"{count(otherwise, 'node')} held otherwise"] if otherwise else []
     return said or ["the same nodes"]
 
 

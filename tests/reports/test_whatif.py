@@ -124,3 +124,28 @@ def test_whatif_without_a_fleet_names_the_conflict(
     other = str(written[2])
     assert cli.run(["whatif", scenario, "--set", "limits.budget=$1M/yr", "--base", other]) == 1
     assert "--base" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("flags", "code", "says"),
+    [
+        (["--accelerator", "h100"], 0, "With H100 nodes, at least one in use: +$"),
+        (["--accelerator", "l40s"], 0, "The plan uses L40S nodes; without them: +$"),
+        (["--accelerator", "l40s", "--precision", "fp4"], 0, "L40S nodes at fp4 cannot be used: l40s does not"),
+        (["--region", "us-east-1"], 3, "Without nodes in Ashburn (N. Virginia) no fleet holds every limit, proven"),
+        (["--accelerator", "x"], 1, ""),
+    ],
+)
+def test_whynot_answers_in_its_first_line(
+    written: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str], flags: list[str], code: int, says: str
+) -> None:
+    scenario = str(written[0])
+    assert cli.run(["whynot", scenario, *flags, "-q"]) == code
+    captured = capsys.readouterr()
+    assert " ".join(captured.out.split()).startswith(says)
+    if code == 1:
+        assert "--accelerator" in captured.err
+        return
+    assert cli.run(["whynot", scenario, *flags, "-q", "--json"]) == code
+    data = json.loads(capsys.readouterr().out)
+    assert data["headline"].startswith(says) and data["before"]["verified"]
