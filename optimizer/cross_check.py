@@ -48,6 +48,8 @@ def cross_checked(problem: milp.Problem, found: milp.Answer, options: milp.Optio
     tried = milp.Solver(better, limited).solve(stage="cross-check")
     if tried.why == "infeasible":
         return found, "confirmed"
+    if tried.why == "interrupt":
+        return replace(found, why="interrupt"), "not finished"  # Ctrl-C is meant for the whole run
     if tried.x is None:
         return found, "not finished"
     again = milp.Solver(problem, second).solve(stage="correct")

@@ -219,7 +219,6 @@ class _Search:
         if top is not None and top.other is not None:
             found.append((top.other, top))
         solved = [(cap, one) for cap, one in found if cap is not None and one is not None and one.plan is not None]
-        points = _frontier_points(solved)
         unproven = [one for one in (top, bottom, *(one for _, one in found)) if one is None or one.why == "time_limit"]
         if top is not None and top.why == "infeasible":
             status, stop = "infeasible", ""
@@ -227,6 +226,7 @@ class _Search:
             status, stop = "stopped", "time_limit" if all(one is not None for one in unproven) else "interrupt"
         else:
             status, stop = "complete", ""
+        points = _frontier_points(solved, knee=status == "complete")
         return {
             "status": status,
             "stopped_by": stop,
@@ -237,7 +237,7 @@ class _Search:
         }
 
 
-def _frontier_points(solved: list[tuple[float, Solution]]) -> list[FrontierPoint]:
+def _frontier_points(solved: list[tuple[float, Solution]], knee: bool) -> list[FrontierPoint]:
     """Bounds carried to tighter caps, equal and dominated points dropped, the knee and what is not resolved marked."""
     points: list[FrontierPoint] = []
     bound = 0.0
@@ -263,11 +263,9 @@ def _frontier_points(solved: list[tuple[float, Solution]]) -> list[FrontierPoint
     for point in reversed(points):  # the tightest cap first: least y, most x
         if not any(_beats(other, point) for other in kept):
             kept = [*(other for other in kept if not _beats(point, other)), point]
-    knee = _knee([(point.x, point.y) for point in kept])
+    at = _knee([(point.x, point.y) for point in kept]) if knee else None
     told = [place == 0 or point.x < kept[place - 1].x_bound for place, point in enumerate(kept)]
-    return [
-        point.model_copy(update={"knee": place == knee, "resolved": told[place]}) for place, point in enumerate(kept)
-    ]
+    return [point.model_copy(update={"knee": place == at, "resolved": told[place]}) for place, point in enumerate(kept)]
 
 
 def _beats(one: FrontierPoint, other: FrontierPoint) -> bool:

@@ -45,6 +45,8 @@ def simplest(program: Program, found: milp.Answer, options: milp.Options) -> mil
     )
     solver = milp.Solver(simpler, replace(options, gap=1e-4, most_nodes=MOST_TREE_NODES, log_file=""))
     second = solver.solve(start=found.x)
+    if second.why == "interrupt":
+        return replace(found, why="interrupt")  # Ctrl-C is meant for the whole run
     if second.x is None:
         return found
     objective = float(problem.cost @ second.x + problem.offset)

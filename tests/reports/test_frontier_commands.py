@@ -54,7 +54,7 @@ def test_text_markdown_and_json_of_alternatives(
     found = json.loads(file.read_text())
     assert found["status"] == "complete" and found["within"] == pytest.approx(0.3) and found["alternatives"]
     for words in (text, page):
-        assert "the optimum" in words
+        assert "the optimum" in " ".join(words.split())
         for one in found["alternatives"]:
             assert one["best_at"][0] in words.lower()
 
@@ -88,7 +88,7 @@ def test_impossible_questions_end_with_3(command: str, tmp_path: Path, capsys: p
     file = tmp_path / "poor.yaml"
     YAML().dump(small_mapping(limits={"budget": "$10/yr"}), file)
     assert cli.run([command, str(file)]) == 3
-    assert "argosy explain" in capsys.readouterr().out
+    assert "argosy explain" in " ".join(capsys.readouterr().out.split())
 
 
 class _Terminal(io.StringIO):
