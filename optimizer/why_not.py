@@ -121,7 +121,8 @@ def whynot(
         seed=before.lock.seed,
     )
     # Else the safe rule drops a way of running for one at another precision.
-    question = ask(wider, prune="each precision" if kind.precision else True, twins=bool(kind.procurement))
+    pruning = "each precision" if kind.precision else True
+    question = ask(wider, prune=pruning, twins=bool(kind.procurement))
     program = build(question)
     replicas, nodes = _columns(program, kind)
     if not inside and not replicas.size:
@@ -131,7 +132,11 @@ def whynot(
     found = milp.Solver(program.problem, options).solve(progress, stage=stage)
     found, verdict = cross_checked(program.problem, found, options)
     if found.why == "infeasible":
-        return told("impossible", blocked_by=_blocked_by(program, options, progress))
+        # A relaxed quota can only help where there are columns for more nodes than it allows.
+        wide = build(ask(wider, prune=pruning, roomy=True, twins=bool(kind.procurement)))
+        replicas, nodes = _columns(wide, kind)
+        wide = _dropped(wide, kind, replicas, nodes) if inside else _forced(wide, replicas)
+        return told("impossible", blocked_by=_blocked_by(wide, options, progress))
     if found.x is None:
         return told("stopped")
     plan = _plan(_head(wider, question, options), program, simplest(program, found, options))
