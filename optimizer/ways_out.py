@@ -67,10 +67,22 @@ def more_ways(
     search = _Search(options, progress, closed)
     combinations = [search.combination(scenario, demand_kept) for demand_kept in (False, True)]
     beat = combinations[1].weight if combinations[1] is not None else np.inf
-    tried = [search.addition(one, beat) for one in additions(scenario)]
-    more = sorted((way for way in tried if way is not None), key=lambda way: way.weight)
+    more = sorted(_additions(scenario, search, beat), key=lambda way: way.weight)
     found = [way for way in combinations if way is not None and len(way.changes) > 1] + more[:PRICED]
     return in_order([*singles, *(_priced(way, search, check) for way in found)])
+
+
+def _additions(scenario: Scenario, search: _Search, beat: float) -> list[Way]:
+    """Of each kind of addition those that suffice alone, else the one that leaves least to move."""
+    kept: dict[str, list[Way]] = {}
+    for one in additions(scenario):
+        same = kept.get(one.change.key, [])
+        less = min((way.weight - 1.0 for way in same), default=np.inf)
+        way = search.addition(one, min(beat * (1 - WORTH), less) if less > 0 else beat * (1 - WORTH))
+        if way is not None:
+            alone = way.weight <= 1.0
+            kept[one.change.key] = [*same, way] if alone and less <= 0 else [way] if alone or less > 0 else same
+    return [way for ways in kept.values() for way in ways]
 
 
 class _Search:
@@ -100,8 +112,8 @@ class _Search:
         return best
 
     def addition(self, one: Addition, beat: float) -> Way | None:
-        """One thing more and what else must move; None where that is hardly less than without it."""
-        way = self._moved("addition", one.scenario, (one.change,), one.scenario, 0.0, True, beat * (1 - WORTH))
+        """One thing more and what else must move; None where that is no less than `beat`."""
+        way = self._moved("addition", one.scenario, (one.change,), one.scenario, 0.0, True, beat)
         return None if way is None else replace(way, weight=way.weight + 1.0, says=one.says)
 
     def _moved(
