@@ -33,7 +33,7 @@ def objective(scenario: Scenario) -> float:
     return optimum(scenario).judgement.objective
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 5])
+@pytest.mark.parametrize("seed", [0, 2, 5])
 def test_least_carbon_is_the_enumerated_one(seed: int) -> None:
     scenario = limited("carbon", seed)[1]
     within = 0.2
