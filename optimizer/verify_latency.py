@@ -131,10 +131,10 @@ class Waits:
         if others <= 0.0:
             return 0.0, 0.0, 0.0, step
         variance = noise * step + (0.5 + load) ** 2 * ripple * step
-        if variance < others * others:
-            return others - math.sqrt(variance) / 2, 1.0, math.sqrt(variance), step
-        mean = (variance / others + others) / 2.0
         often = others / self.prefill_size_s
+        if variance < others * others:
+            return others - math.sqrt(variance) / 2, min(often, 1.0), math.sqrt(variance), step
+        mean = (variance / others + others) / 2.0
         shift = max(0.0, others - math.sqrt(variance) / 2)
         return shift, min(max(others / mean, math.e * tail), often, 1.0), mean, step
 

@@ -103,6 +103,36 @@ def test_ctrl_c_before_any_fleet(answering: Answering, capsys: pytest.CaptureFix
     assert (captured.out, captured.err) == ("", "interrupted before a fleet was found\n")
 
 
+@pytest.mark.parametrize("direct", [True, False])
+def test_a_reader_that_leaves_is_no_error(monkeypatch: pytest.MonkeyPatch, direct: bool) -> None:
+    """`argosy ... | head`: the pipe may break in a command, where the flags' library turns it into an exit."""
+
+    def app(**_: object) -> None:
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:
+            if direct:
+                raise
+            sys.exit(1)
+
+    duplicated: list[int] = []
+    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(cli.os, "dup2", lambda new, old: duplicated.append(old))
+    assert cli.run(["solve", "capstone"]) == 0
+    assert duplicated
+
+
+def test_ctrl_c_where_no_fleet_is_looked_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def app(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "app", app)
+    assert cli.run(["calibrate", "measured.csv"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_options_reach_the_solver_in_si(answering: Answering, tmp_path: Path) -> None:
     asked = answering(plans.feasible())
     log, model = tmp_path / "solver.log", tmp_path / "program.lp"
