@@ -66,4 +66,3 @@ class AtLoad:
         every = replace(table.runs.take(np.full(batch, row)), batch=np.arange(1, batch + 1, dtype=float))
         steps = price(table.model, every, table.workload.shapes).decode_step_s
         return steps * (table.prices.decode_step_s[row] / steps[-1])
-

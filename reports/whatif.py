@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -94,7 +94,7 @@ def _json(found: WhatIf, judged: list) -> None:
     data = json.loads(found.model_dump_json())
     for line, alone in zip(data["each"], found.each, strict=True):
         line["headline"] = headline(alone.difference)
-    first = {"headline": headline(found.difference), "changes": found.changes, "says": found.says}
+    first: dict[str, Any] = {"headline": headline(found.difference), "changes": found.changes, "says": found.says}
     first |= {"thresholds": judged_json(judged), "each": data["each"], "before_plan": data["before"]}
     put_json({**first, "after_plan": data["after"]}, found.difference)
 
