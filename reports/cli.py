@@ -23,7 +23,7 @@ from reports.simulate import simulate
 from reports.whatif import whatif
 from reports.whynot import whynot
 
-_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair")
+_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair", "whynot", "frontier", "alternatives")
 
 app = typer.Typer(
     add_completion=False,

@@ -216,7 +216,7 @@ def test_waits_where_two_means_meet() -> None:
 
 def test_usable_utilisation_as_declared() -> None:
     rng = random.Random(11)
-    for _ in range(150):
+    for _ in range(90):
         run, batch = some_run(rng)
         size, percentile = rng.choice((1, 2, 5, 30)), rng.choice((50, 95, 99))
         limit = run.prefill_s + run.step_s * rng.uniform(0.9, 12)
@@ -236,7 +236,7 @@ def test_usable_utilisation_as_declared() -> None:
 
 def test_mixed_shapes_as_declared() -> None:
     rng = random.Random(5)
-    for _ in range(60):
+    for _ in range(35):
         parts = [some_run(rng)[0] for _ in range(rng.choice((2, 3)))]
         batch, size = rng.choice((4, 16)), rng.choice((1, 4))
         parts = [replace(run, rate=batch / (run.decode_steps * run.step_s + batch * run.occupancy_s)) for run in parts]

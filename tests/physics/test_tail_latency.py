@@ -130,7 +130,7 @@ ROWS = st.tuples(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80, deadline=None)
 @given(ROWS, st.integers(1, 200), st.floats(0.01, 5.0), st.sampled_from([95.0, 99.0]))
 def test_usable_utilisation_is_the_last_step_within_the_limit(row, replicas, limit, percentile) -> None:
     row = (*row, rate_of(*row))
@@ -190,7 +190,7 @@ def test_a_large_table_takes_about_half_a_second() -> None:
 # ---- mixed shapes ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60)
+@settings(max_examples=40, deadline=None)
 @given(ROWS, st.integers(1, 50), st.floats(0.05, 5.0))
 def test_a_mix_of_one_shape_is_that_shape(row, replicas, limit) -> None:
     batch, prefill, step, steps = row
@@ -211,7 +211,7 @@ SHAPES = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=70, deadline=None)
 @given(SHAPES, st.sampled_from([1, 8, 64]), st.integers(1, 60), st.floats(0.3, 8.0), st.data())
 def test_usable_utilisation_of_a_mix_is_safe_for_every_mix(shapes, batch, replicas, limit, data) -> None:
     prefill, step, steps = (np.array(column, float) for column in zip(*shapes, strict=True))
