@@ -22,7 +22,7 @@ from optimizer.other_goals import verified_plan, with_most_cost
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Stop
 from optimizer.polish import simplest
 from optimizer.program import build
-from optimizer.solve import _head, _plan, checked
+from optimizer.solve import checked, head_of, plan_of
 from optimizer.tables import ask
 from scenarios.schema import Scenario
 
@@ -124,7 +124,7 @@ def alternatives(
         seed=scenario.solver.seed if seed is None else seed,
     )
     question = ask(scenario)
-    head = _head(scenario, question, options)
+    head = head_of(scenario, question, options)
     shared = {"scenario": scenario.name, "title": scenario.title, "within": within, "lock": head["lock"]}
 
     def none(status: Literal["infeasible", "no_candidate", "no_incumbent"], stop: Stop) -> Alternatives:
@@ -141,7 +141,7 @@ def alternatives(
         if found.why == "infeasible":
             return none("infeasible", "infeasible")
         return none("no_incumbent", "interrupt" if found.why == "interrupt" else "time_limit")
-    best = checked(scenario, _plan(head, program, found).model_copy(update={"cross_check": verdict}))
+    best = checked(scenario, plan_of(head, program, found).model_copy(update={"cross_check": verdict}))
     wide = Wide.of(scenario, max(LEAST_ROOM, ROOM * within))
     search = _Search(wide, wide.point_of(program, found.x), best, within, options, progress)
     interrupted = found.why == "interrupt"

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Literal
 
+from optimizer.effects import without_dust
 from optimizer.plan import ConflictMember, Interval, Part, Plan, ReadingLine, Status
 from optimizer.program import UNITS
 
@@ -198,7 +199,7 @@ def _objective(before: Plan, after: Plan, at_least: float | None, at_most: float
     high = now.value - (before.bound.value if before.bound.value is not None else float("-inf"))
     low = low if at_least is None else max(low, at_least)
     high = high if at_most is None else min(high, at_most)
-    return _without_dust((low, max(low, high)), was.value)
+    return without_dust((low, max(low, high)), was.value)
 
 
 def _resolved(change: Interval) -> bool:
@@ -211,7 +212,7 @@ def _accounts(before: Plan, after: Plan, interval: Interval | None) -> list[Acco
         if account not in after.accounts:
             continue
         now = after.accounts[account]
-        change = _without_dust((now - was, now - was), was)
+        change = without_dust((now - was, now - was), was)
         if interval is not None and account == _goal(before) and _is_the_goal(before) and _is_the_goal(after):
             change = interval
         line = AccountChange(
@@ -380,9 +381,3 @@ def _served(before: Plan, after: Plan) -> list[ServedChange]:
         )
         for key in sorted({*was, *now})
     ]
-
-
-def _without_dust(change: Interval, total: float) -> Interval:
-    """Ends below a millionth of the total are 0: solvers do not tell them apart."""
-    low, high = (0.0 if abs(end) <= SMALLEST_SHARE * max(abs(total), 1.0) else end for end in change)
-    return low, high

@@ -10,6 +10,7 @@ import numpy as np
 
 from optimizer import milp
 from optimizer.answer import Answer
+from optimizer.effects import without_dust
 from optimizer.moves import fraction, latency_limits, moved, relaxed_value
 from optimizer.plan import Binding, Plan, Rejected
 from optimizer.program import Program, build
@@ -137,8 +138,8 @@ def _binding(
         change = accounts[account] - plan.accounts[account]
         changes[account] = effect if account == plan.objective.account else (change, change)
     after = "not limited" if limit.name.split()[0] in FAILURES and by >= 1 else amount(to, limit.unit)
-    changes = {account: _without_dust(change, plan.accounts[account]) for account, change in changes.items()}
-    effect = _without_dust(effect, was)
+    changes = {account: without_dust(change, plan.accounts[account]) for account, change in changes.items()}
+    effect = without_dust(effect, was)
     return Binding(
         limit=limit.name,
         key=limit.key,
@@ -150,12 +151,6 @@ def _binding(
         resolved=effect[1] < 0 or effect[0] >= 0,
         seconds=seconds,
     )
-
-
-def _without_dust(change: tuple[float, float], total: float) -> tuple[float, float]:
-    """The interval with ends below a millionth of the total set to 0: solvers do not tell them apart."""
-    low, high = (0.0 if abs(end) <= 1e-6 * max(abs(total), 1.0) else end for end in change)
-    return low, high
 
 
 def rejected(question: Question) -> list[Rejected]:

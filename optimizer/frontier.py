@@ -22,7 +22,7 @@ from optimizer.frontier_point import Finder, Solution, Task, Watch
 from optimizer.other_goals import ACCOUNT_OF
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Rejected
 from optimizer.program import UNITS
-from optimizer.solve import _head
+from optimizer.solve import head_of
 from optimizer.tables import ask
 from scenarios.schema import Scenario
 
@@ -135,7 +135,7 @@ def frontier(
         seed=scenario.solver.seed if seed is None else seed,
     )
     question = ask(scenario)
-    head = _head(scenario, question, options)
+    head = head_of(scenario, question, options)
     lock: Lock = head["lock"]
     shared: dict[str, Any] = {
         "scenario": scenario.name,

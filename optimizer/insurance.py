@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from optimizer import milp
 from optimizer.cross_check import cross_checked
+from optimizer.effects import without_dust
 from optimizer.plan import Insurance, Interval, Plan, Status
 from optimizer.polish import simplest
 from optimizer.program import build
@@ -69,19 +70,13 @@ def _changes(plan: Plan, without: Plan) -> dict[str, Interval]:
     for account, value in without.accounts.items():
         if account in plan.accounts:
             change = plan.accounts[account] - value
-            changes[account] = _without_dust((change, change), value)
+            changes[account] = without_dust((change, change), value)
     mine, other = plan.objective, without.objective
     if mine and other and plan.bound and without.bound and plan.bound.value is not None:
         assert mine.value is not None and other.value is not None and without.bound.value is not None
         ends = plan.bound.value - other.value, mine.value - without.bound.value
-        changes[mine.account] = _without_dust(ends, other.value)
+        changes[mine.account] = without_dust(ends, other.value)
     return changes
-
-
-def _without_dust(change: Interval, total: float) -> Interval:
-    """Ends below a millionth of the total are 0: solvers do not tell them apart."""
-    low, high = (0.0 if abs(end) <= 1e-6 * max(abs(total), 1.0) else end for end in change)
-    return low, high
 
 
 def _nodes(plan: Plan | None) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from optimizer import milp
 from optimizer.plan import Plan
 from optimizer.program import Program
-from optimizer.solve import _head, _plan, checked
+from optimizer.solve import checked, head_of, plan_of
 from scenarios.errors import Problem, ScenarioError
 
 ACCOUNT_OF = {
@@ -65,9 +65,8 @@ def verified_plan(own: Program, found: milp.Answer, options: milp.Options) -> Pl
     question = own.question
     x = found.x[: own.problem.columns]
     value = float(own.problem.cost @ x + own.problem.offset)
-    plan = _plan(
-        _head(question.scenario, question, options), own, replace(found, x=x, objective=value, bound=-np.inf, why="gap")
-    )
+    point = replace(found, x=x, objective=value, bound=-np.inf, why="gap")
+    plan = plan_of(head_of(question.scenario, question, options), own, point)
     plan = plan.model_copy(update={"status": "feasible", "bound": None, "gap": None, "rejected": []})
     return checked(question.scenario, plan)
 

@@ -85,7 +85,7 @@ def solve(
     clock = _Clock()
     question = ask(scenario)
     clock.lap("price")
-    head = _head(scenario, question, options, solver)
+    head = head_of(scenario, question, options, solver)
     if not any(len(table) for table in question.tables):
         plan = Plan(**head, status="no_candidate", stopped_by="no_candidate", rejected=rejected(question))
         added = more_ways(scenario, [], None, options, progress, checker(head)) if ways else []
@@ -126,7 +126,7 @@ def solve(
         return Plan(
             **head, status="no_incumbent", stopped_by=_stop(found), rejected=rejected(question), sizes=sizes(clock.laps)
         )
-    plan = checked(scenario, _plan(head, program, found).model_copy(update={"cross_check": verdict}))
+    plan = checked(scenario, plan_of(head, program, found).model_copy(update={"cross_check": verdict}))
     clock.lap("verify")
     go_on = found.why != "interrupt"
     if go_on and insurance and plan.confidence is not None:
@@ -145,7 +145,7 @@ def checker(head: dict) -> Callable[[Program, milp.Answer], Plan]:
 
     def check(tried: Program, point: milp.Answer) -> Plan:
         asked = tried.question.scenario
-        return checked(asked, _plan({**head, "confidence": asked.planning.confidence}, tried, point))
+        return checked(asked, plan_of({**head, "confidence": asked.planning.confidence}, tried, point))
 
     return check
 
@@ -158,7 +158,8 @@ def checked(scenario: Scenario, plan: Plan) -> Plan:
     return plan.model_copy(update={"verified": True, "verification": result})
 
 
-def _plan(head: dict, program: Program, found: milp.Answer) -> Plan:
+def plan_of(head: dict, program: Program, found: milp.Answer) -> Plan:
+    """The plan at a solved program's point, not yet checked."""
     assert found.x is not None and found.objective is not None
     answer = Answer(program, found.x)
     account, unit = program.objective_account, program.objective_unit
@@ -188,7 +189,8 @@ def _stop(found: milp.Answer) -> Stop:
     return {"gap": "gap", "infeasible": "infeasible", "interrupt": "interrupt"}.get(found.why, "time_limit")  # type: ignore[return-value]
 
 
-def _head(scenario: Scenario, question: Question, options: milp.Options, solver: str = "highs") -> dict:
+def head_of(scenario: Scenario, question: Question, options: milp.Options, solver: str = "highs") -> dict:
+    """The keys that every plan of a question shares."""
     catalog = scenario.catalog
     lock = Lock(
         argosy=version("argosy"),
@@ -202,7 +204,6 @@ def _head(scenario: Scenario, question: Question, options: milp.Options, solver:
         threads=options.threads,
         gap=options.gap,
     )
-    # The keys that every plan of this question shares.
     return {
         "scenario": scenario.name,
         "title": scenario.title,

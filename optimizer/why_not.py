@@ -20,7 +20,7 @@ from optimizer.explain import _too_slow_to_start
 from optimizer.plan import Part, Plan, Rejected
 from optimizer.polish import simplest
 from optimizer.program import Program, build
-from optimizer.solve import _head, _plan, checked, solve
+from optimizer.solve import checked, head_of, plan_of, solve
 from optimizer.tables import Question, ask
 from scenarios.errors import BadValue, Problem, ScenarioError
 from scenarios.schema import Scenario
@@ -139,7 +139,7 @@ def whynot(
         return told("impossible", blocked_by=_blocked_by(wide, options, progress))
     if found.x is None:
         return told("stopped")
-    plan = _plan(_head(wider, question, options), program, simplest(program, found, options))
+    plan = plan_of(head_of(wider, question, options), program, simplest(program, found, options))
     after = checked(wider, plan.model_copy(update={"cross_check": verdict}))
     return told("dropped" if inside else "forced", after)
 

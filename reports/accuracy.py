@@ -64,8 +64,7 @@ def calibrate(
     file: Files = None,
 ) -> None:
     """Fit the physical figures of each generation and engine to measured serving points; prints a catalog file."""
-    from reports.problems import wrong_flag
-    from reports.run import writable
+    from reports.run import writable, write
 
     _needs_scipy("calibrate")
     writable("--output", output)
@@ -84,11 +83,7 @@ def calibrate(
         )
     text = catalog_text(found)
     if output:
-        try:
-            with open(output, "w", encoding="utf-8") as stream:
-                stream.write(text)
-        except OSError as error:
-            raise wrong_flag("--output", f"{output} cannot be written: {error.strerror or error}") from None
+        write(output, text)
     if as_json:
         from optimizer.calibrate_toml import as_data
 

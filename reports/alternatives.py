@@ -26,7 +26,7 @@ def alternatives(
     quiet: options.Quiet = False,
 ) -> None:
     """Find fleets nearly as good as the optimum that differ most: kinds, regions, maker, carbon, room to grow."""
-    from reports.run import Asked, amount, confident, put
+    from reports.run import Asked, amount, confident, put, write_json
 
     Asked(as_json, markdown, output, time_limit=time_limit, gap=gap, threads=threads, seed=seed)  # refuses the rest
     share = amount("--within", within, "fraction")
@@ -52,11 +52,7 @@ def alternatives(
             seed=seed,
         )
     if output:
-        try:
-            with open(output, "w", encoding="utf-8") as file:
-                file.write(found.model_dump_json(indent=2) + "\n")
-        except OSError as error:
-            raise wrong_flag("--output", f"{output} cannot be written: {error.strerror or error}") from None
+        write_json(output, found)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:

@@ -113,12 +113,12 @@ def _listed(plan: Plan, scenario: Scenario, asked: Asked) -> int:
     from reports import limit_sections, ways_sections
     from reports.content import Content
     from reports.names import Places
-    from reports.run import _write, put
+    from reports.run import put, write_json
     from reports.summary import tone
     from reports.words import sentence
 
     if asked.output:
-        _write(asked.output, plan)
+        write_json(asked.output, plan)
     if asked.as_json:
         print(json.dumps(json.loads(plan.model_dump_json()), indent=2))
         return plan.exit_code

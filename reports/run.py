@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from reports.problems import INTERNAL, wrong_flag
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
+
     from optimizer.plan import Assumption, Plan
     from reports.content import Content
     from scenarios import Scenario
@@ -90,7 +92,7 @@ def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: S
     if extra:
         plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
     if asked.output:
-        _write(asked.output, plan)
+        write_json(asked.output, plan)
     show(plan, scenario, asked, first)
     return plan.exit_code
 
@@ -139,11 +141,17 @@ def solved(scenario: Scenario, asked: Asked, time_limit: float | None = None, ga
         raise wrong_flag("--solver", str(error)) from error
 
 
-def _write(name: str, plan: Plan) -> None:
+def write(name: str, text: str, flag: str = "--output") -> None:
+    """Write what a flag asks for into its file."""
     try:
-        Path(name).write_text(plan.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        Path(name).write_text(text, encoding="utf-8")
     except OSError as error:
-        raise wrong_flag("--output", f"{name} cannot be written: {error.strerror or error}") from None
+        raise wrong_flag(flag, f"{name} cannot be written: {error.strerror or error}") from None
+
+
+def write_json(name: str, answer: BaseModel) -> None:
+    """Write a plan, or another answer, as --output asks."""
+    write(name, answer.model_dump_json(indent=2) + "\n")
 
 
 def show(plan: Plan, scenario: Scenario, asked: Asked, first: Sequence[str] = ()) -> None:

@@ -153,7 +153,7 @@ def _answer(
     name: str, scenario_name: str, flags: Flags, as_json: bool, markdown: bool, output: str, quiet: bool
 ) -> int:
     """Play, print, write; 0 even where a promise is missed: the verdict says so, and `holds` in JSON."""
-    from reports.run import put, writable
+    from reports.run import put, writable, write_json
     from reports.simulation import simulation
 
     writable("--output", output)
@@ -168,11 +168,7 @@ def _answer(
         flag = "PLAN" if error.about == "plan" else f"--{error.about}"
         raise wrong_flag(flag, str(error), error.hint or _hint(plan, flag)) from None
     if output:
-        try:
-            with open(output, "w", encoding="utf-8") as file:
-                file.write(found.model_dump_json(indent=2) + "\n")
-        except OSError as error:
-            raise wrong_flag("--output", f"{output} cannot be written: {error.strerror or error}") from None
+        write_json(output, found)
     if as_json:
         print(found.model_dump_json(indent=2))
     else:

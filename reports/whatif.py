@@ -40,7 +40,7 @@ def whatif(
     quiet: options.Quiet = False,
 ) -> None:
     """Say what a change of the scenario would change in the answer: both are solved and verified."""
-    from reports.run import Asked, _write
+    from reports.run import Asked, write_json
 
     if not change:
         raise wrong_flag("--set", "nothing is changed", "for example --set limits.budget='$4M/yr'")
@@ -48,7 +48,7 @@ def whatif(
     wanted = thresholds(fail_if)
     found = _answer(scenario, change, base, each, asked)
     if output:
-        _write(output, found.after)
+        write_json(output, found.after)
     judged = [one.verdict(found.difference) for one in wanted]
     if as_json:
         _json(found, judged)

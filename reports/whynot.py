@@ -42,7 +42,7 @@ def whynot(
     from reports.names import Places
     from reports.problems import wrong_flag
     from reports.progress import Watch
-    from reports.run import Asked, _write, amount, put
+    from reports.run import Asked, amount, put, write_json
 
     asked = Asked(as_json, markdown, output, False, False, time_limit, gap, threads, seed, quiet=quiet)
     limit_s, fraction = amount("--time-limit", asked.time_limit, "time"), amount("--gap", asked.gap, "fraction")
@@ -63,7 +63,7 @@ def whynot(
             seed=seed,
         )
     if output and found.after is not None:
-        _write(output, found.after)
+        write_json(output, found.after)
     places = Places(question)
     if as_json:
         print(json.dumps({"headline": headline(found, places), **json.loads(found.model_dump_json())}, indent=2))

@@ -13,7 +13,7 @@ from optimizer import milp
 from optimizer.moves import moved, relaxed_value
 from optimizer.plan import Plan, Verification
 from optimizer.program import Program, build
-from optimizer.solve import _head, _plan
+from optimizer.solve import head_of, plan_of
 from optimizer.tables import Question, ask
 from optimizer.verify import verify
 from physics.layout import Elastic
@@ -110,7 +110,7 @@ class Worked:
 
     def plan(self) -> Plan:
         """The plan at the answer, unverified."""
-        return _plan(_head(self.scenario, self.question, EXACT), self.program, self.found)
+        return plan_of(head_of(self.scenario, self.question, EXACT), self.program, self.found)
 
     def verification(self, scenario: Scenario | None = None) -> Verification:
         """The plan held against the scenario (or another one)."""
