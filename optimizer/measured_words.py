@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from optimizer.answer import Answer
-from optimizer.measured_rates import Measured
+from optimizer.measured_rates import Measured, Resolved
 from optimizer.plan import Assumption
 from physics.pool_waits import whole_steps
 from scenarios.schema import Scenario
@@ -11,6 +13,8 @@ from scenarios.schema_demand import Workload
 from scenarios.schema_measured import MeasuredRequest, Measurement
 
 SHOWN = 4
+FAR = 5.0
+"""A measured time this many times the predicted one is told as odd."""
 
 
 def measured_assumptions(scenario: Scenario, answer: Answer | None) -> list[Assumption]:
@@ -30,7 +34,7 @@ def measured_assumptions(scenario: Scenario, answer: Answer | None) -> list[Assu
                 found.append(
                     Assumption(
                         name=f"measured: {said} ({name})",
-                        value=_figures(workload, said),
+                        value=_figures(workload, said) + _far_off(one),
                         source=said.source,
                         confidence="measured",
                     )
@@ -67,6 +71,18 @@ def _figures(workload: Workload, said: Measurement) -> str:
     shown = [f"{name}: {_figure(said.requests[name])}" for name in names[:SHOWN]]
     left = f"; and {len(names) - SHOWN} more kinds of request" if len(names) > SHOWN else ""
     return "; ".join(shown) + left
+
+
+def _far_off(one: Resolved) -> str:
+    """A measurement that no physics comes near is used as it is, and said to be odd."""
+    factors = np.concatenate([one.prefill_factor.ravel(), one.step_factor.ravel()])
+    known = factors[np.isfinite(factors) & (factors > 0)]
+    slowest, fastest = known.max(initial=1.0), known.min(initial=1.0)
+    if slowest >= FAR:
+        return f"; {slowest:,.0f} times slower than predicted: check the unit, and that it is one replica"
+    if fastest <= 1 / FAR:
+        return f"; {1 / fastest:,.0f} times faster than predicted: check the unit, and that it is one replica"
+    return ""
 
 
 def _figure(seen: MeasuredRequest) -> str:

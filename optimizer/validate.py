@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from scenarios.measured import LeftOut, Table
 Column = np.ndarray
 Figures = dict[str, Any]
 SCHEMA_VERSION = 1
+FAR = 100.0
+"""Predictions are not wrong by this factor; a time in another unit (s, us) is."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Validation:
         all_rows: `overall` and its overload together.
         left_out: rows that could not be compared.
         cross_validation: errors on what was left out of a fit, where it was asked for.
+        warnings: what looks like a mistake in the table, such as times in another unit.
     """
 
     file: str
@@ -38,6 +41,7 @@ class Validation:
     all_rows: Figures
     left_out: tuple[LeftOut, ...]
     cross_validation: dict[str, Any] | None = None
+    warnings: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Plain data for JSON; fractions, seconds and counts."""
@@ -50,6 +54,7 @@ class Validation:
             "overload": self.overload,
             "all_rows": self.all_rows,
             "left_out": [one._asdict() for one in self.left_out],
+            "warnings": list(self.warnings),
         }
         if self.cross_validation is not None:
             data["cross_validation"] = self.cross_validation
@@ -69,8 +74,24 @@ def judged(found: Predicted, catalog: Any) -> Validation:
     groups = {name: summary(found, rows, by) for name, by, rows in _groups(found, catalog, calm) if rows.any()}
     return Validation(
         table.file, len(table), summary(found, calm), groups, summary(found, found.overload),
-        summary(found, main), found.left_out,
+        summary(found, main), found.left_out, warnings=tuple(_wrong_units(found)),
     )  # fmt: skip
+
+
+def _wrong_units(found: Predicted) -> Iterator[str]:
+    """Columns whose times are so far from every prediction that they are likely in another unit."""
+    table = found.table
+    for column, measured, predicted in (
+        ("silicon_ttft_ms", table.ttft_s, found.ttft_s),
+        ("silicon_tpot_ms", table.itl_s, found.itl_s),
+    ):
+        known = np.isfinite(predicted) & np.isfinite(measured) & (measured > 0)
+        if not known.any():
+            continue
+        ratio = float(np.median(measured[known] / predicted[known]))
+        if not 1 / FAR < ratio < FAR:
+            far = f"{ratio:,.0f} times longer" if ratio > 1 else f"{1 / ratio:,.0f} times shorter"
+            yield f"{column}: in the median {far} than predicted; the column is read as milliseconds"
 
 
 def _groups(found: Predicted, catalog: Any, calm: Column) -> list[tuple[str, str, Column]]:

@@ -44,6 +44,7 @@ def validation(found: Validation) -> Content:
     by = [(name, one) for name, one in groups.items() if one["by"] in ("precision", "system", "engine", "model")]
     finest = [(name, one) for name, one in groups.items() if one["by"] == "group"]
     made = [
+        section("warnings", "Is this right?", [Bullets(found.warnings)] if found.warnings else []),
         Section("overall", "Overall", (_table("", main),)),
         Section("apart", "Apart from it", (_table("", [one for one in beside if one[1]["n"]]),)),
         Section("by", "By part", (_table("", [one for one in by if one[0] != "precision:unknown"]),)),

@@ -116,7 +116,7 @@ def _sizes(
 def _trace(
     found: Expanded, where: Where, asked: SizeTrace, folder: Path, context_tokens: int | None
 ) -> tuple[list[dict[str, Any]], str] | None:
-    bins = (asked.bins, asked.bins) if isinstance(asked.bins, int) else asked.bins
+    bins = asked.bins
     if bins[0] * bins[1] > MOST_CLASSES:
         _problem(found, (*where, "bins"), f"{bins[0]} x {bins[1]} bins", f"at most {MOST_CLASSES} in all")
         return None

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, PrivateAttr
+from pydantic import BeforeValidator, Field, PrivateAttr
 
+from scenarios import units
+from scenarios.errors import BadValue
 from scenarios.schema_types import (
     KvPrecision,
     MeanOrPercentile,
@@ -105,10 +107,27 @@ class SizeHistogram(Part):
     """How many requests are of which size."""
 
 
+def _pair(value: object) -> object:
+    """One number is meant for both; whether the numbers are whole and above 0 is told under the key itself."""
+    pair = value if isinstance(value, (list, tuple)) else (value, value)
+    if len(pair) != 2:
+        raise BadValue(f"{len(pair)} numbers", "give one number, or two: bins of prompts and bins of outputs")
+    for one in pair:
+        if units.parse_count(one) < 1:
+            raise BadValue(f"{one} bins", "at least 1")
+    return pair
+
+
+Bins = Annotated[
+    tuple[PositiveCount, PositiveCount],
+    BeforeValidator(_pair, json_schema_input_type=PositiveCount | tuple[PositiveCount, PositiveCount]),
+]
+
+
 class SizeTrace(Part):
     """Kinds of request from a trace."""
 
     trace: Text
     """CSV file with a column of prompt tokens and one of output tokens, relative to this file."""
-    bins: PositiveCount | tuple[PositiveCount, PositiveCount] = 3
+    bins: Bins = Field(default=(3, 3), json_schema_extra={"default": 3})
     """Bins of prompts and of outputs, of equally many requests each: one number, or two."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import scenarios
 from optimizer import solve
+from optimizer.measured_words import measured_assumptions
 from optimizer.tables import ask
 from optimizer.verify_types import Way
 from optimizer.verify_world import World
@@ -244,3 +245,10 @@ def test_a_mix_on_measured_rates_equals_enumeration(rates: tuple[float, float]) 
     best = optimum(asked, most=8)
     assert plan.status == "optimal" and plan.verified
     assert plan.accounts["usd_per_year"] == pytest.approx(best.judgement.objective, rel=1e-6)
+
+
+@pytest.mark.parametrize(("factor", "says"), [(0.8, False), (0.01, True)])
+def test_a_measurement_that_no_physics_comes_near_is_told(factor: float, says: bool) -> None:
+    rate = float(PLAIN["l40s", "fp8", 32][1][0, 0]) * factor
+    found = measured_assumptions(scenario([measured(requests_per_s=rate)]), None)
+    assert [("times slower than predicted" in one.value) for one in found if one.name.startswith("measured")] == [says]

@@ -120,3 +120,10 @@ def test_predictions_do_not_depend_on_the_order_or_the_company_of_rows() -> None
     )
     one = predict(TABLE.take(slice(12, 13)), CATALOG)
     assert one.itl_s[0] == pytest.approx(FOUND.itl_s[12], rel=1e-12)
+
+
+def test_times_in_another_unit_are_told() -> None:
+    assert not judged(FOUND, CATALOG).warnings
+    seconds = with_columns(FOUND, itl_s=FOUND.table.itl_s / 1e3)
+    (said,) = judged(seconds, CATALOG).warnings
+    assert said.startswith("silicon_tpot_ms") and "times shorter" in said and "milliseconds" in said

@@ -24,7 +24,17 @@ def test_validate_as_json_is_json_alone(capsys: pytest.CaptureFixture[str]) -> N
     code, out, err = run(capsys, "validate", SAMPLE, "--json")
     data = json.loads(out)
     assert code == 0 and not err
-    assert list(data) == ["schema_version", "file", "rows", "overall", "groups", "overload", "all_rows", "left_out"]
+    assert list(data) == [
+        "schema_version",
+        "file",
+        "rows",
+        "overall",
+        "groups",
+        "overload",
+        "all_rows",
+        "left_out",
+        "warnings",
+    ]
     for key in ("n", "itl_mape", "itl_median", "itl_bias", "itl_rank", "ttft_mape", "itl_coverage", "itl_half_width"):
         assert key in data["overall"]
     assert 0 < data["overall"]["itl_mape"] < 0.2, "a fraction"

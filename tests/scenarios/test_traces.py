@@ -223,6 +223,14 @@ def test_other_bad_traces(tmp_path: Path):
     assert "not UTF-8" in found.message
     (found,) = problems(tmp_path, "isl,osl\n1,2\n", "      bins: 9")
     assert "9 x 9 bins" in found.message and found.key.endswith("bins")
+
+
+@pytest.mark.parametrize(
+    ("bins", "words"), [("0", "0 bins"), ("[2, 1, 1]", "3 numbers"), ("many", "many"), ("[0, 2]", "0 bins")]
+)
+def test_bins_that_are_none(tmp_path: Path, bins: str, words: str) -> None:
+    (found,) = problems(tmp_path, "isl,osl\n1,2\n", f"      bins: {bins}")
+    assert words in found.message and found.key.endswith("requests.bins")
     (tmp_path / "mine.yaml").write_text(written("      trace: elsewhere.csv"), encoding="utf-8")
     with pytest.raises(scenarios.ScenarioError, match=r"elsewhere\.csv: there is no such file"):
         scenarios.load(tmp_path / "mine.yaml")
