@@ -56,7 +56,8 @@ def _efficiency(generation: str, engine: str, figures: Efficiency, mixtures: set
         name=f"serving efficiency, {generation} ({engine})",
         value=f"prefill {figures.prefill_compute:.0%} of peak FLOP/s, "
         f"decode {figures.decode_bandwidth:.0%} of bandwidth; "
-        f"measured ITL lies between {low:.2f} and {high:.2f} of the predicted one; {measured}",
+        f"measured ITL lies between {low:.2f} and {high:.2f} of the predicted one; {measured}"
+        + (f"; here taken as {figures.speed:g} times as fast" if figures.speed != 1.0 else ""),
         source=figure.source if figure else "catalog",
         confidence=figure.confidence if figure else "C",
     )

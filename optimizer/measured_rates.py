@@ -81,8 +81,8 @@ class Measured:
         found = self.calibration(accelerator, precision)
         if not found.measurements:
             return figures
-        prefill = max(found.prefill, figures["prefill_compute"])
-        step = max(found.step, figures["decode_compute"], figures["decode_bandwidth"])
+        prefill = max(found.prefill, figures["prefill_compute"] / figures["prefill_factor"])
+        step = max(found.step, max(figures["decode_compute"], figures["decode_bandwidth"]) / figures["decode_factor"])
         times = {"prefill_factor": prefill, "decode_factor": step}
         return {**figures, **{name: figures[name] * factor for name, factor in times.items()}}
 

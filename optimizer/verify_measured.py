@@ -116,8 +116,9 @@ def neighbours(
             steps += [found.step] if found.step else []
     if not prefills and not steps:
         return 1.0, 1.0
-    most = max(efficiency.decode_compute, efficiency.decode_bandwidth)
-    return max(_mean(prefills), efficiency.prefill_compute), max(_mean(steps), most)
+    first = efficiency.prefill_compute * efficiency.speed
+    most = max(efficiency.decode_compute, efficiency.decode_bandwidth) * efficiency.speed
+    return max(_mean(prefills), first), max(_mean(steps), most)
 
 
 def _mean(values: list[float]) -> float:

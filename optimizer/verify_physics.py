@@ -227,7 +227,7 @@ def prefill_s(model: Any, accelerator: Any, efficiency: Any, way: Way, prompt: f
     reduced = 2 * model.layers * 2 * (ranks - 1) / ranks * message
     meeting = _transfer_s(reduced, _wire(accelerator, efficiency, ranks))
     handed_on = _transfer_s((stages - 1) * message, _wire(accelerator, efficiency, ranks * stages))
-    return arithmetic + meeting + handed_on
+    return (arithmetic + meeting + handed_on) / efficiency.speed
 
 
 def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: float) -> tuple[float, float]:
@@ -262,7 +262,7 @@ def _step(model: Any, accelerator: Any, efficiency: Any, way: Way, context: floa
         hops = (stages - 1) * (sent + efficiency.allreduce_latency_s)
     in_layers = model.layers * (efficiency.layer_overhead_s + 2 * meeting) + model.moe_layers * slow
     once = efficiency.step_overhead_s + hops + HOST_S_PER_REQUEST * way.batch
-    return stages * max(reading, arithmetic) + in_layers + once, stages * read
+    return (stages * max(reading, arithmetic) + in_layers + once) / efficiency.speed, stages * read
 
 
 def running(

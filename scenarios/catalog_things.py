@@ -120,6 +120,8 @@ class Efficiency:
     """Width of the KV cache that the measured points were read with, where they do not say it: 1 or 2 bytes."""
     fitted_to: tuple[str, ...] = ()
     """Groups of measured points behind the fit, "model/accelerator/engine/precision": what `validate` holds apart."""
+    speed: float = 1.0
+    """How many times as fast every predicted prefill and decode step is; 1 but where a question moves it."""
     figures: dict[str, Figure] = field(default_factory=dict, compare=False, repr=False)
 
 

@@ -118,6 +118,7 @@ def test_a_dense_step_by_hand() -> None:
         scaleup_domain=2,
     )
     fitted = SimpleNamespace(
+        speed=1.0,
         prefill_compute=0.5,
         decode_compute=0.5,
         decode_bandwidth=0.5,
