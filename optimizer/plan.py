@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from optimizer.plan_repr import Shown
+
 SCHEMA_VERSION = "1.0"
 Status = Literal["optimal", "feasible", "infeasible", "no_candidate", "no_incumbent"]
 Stop = Literal["gap", "infeasible", "no_candidate", "time_limit", "interrupt"]
@@ -314,7 +316,7 @@ class Sizes(Part):
     explain_s: float = 0.0
 
 
-class Plan(Part):
+class Plan(Part, Shown):
     """A fleet with its reasons, or the reasons why there is none."""
 
     schema_version: str = SCHEMA_VERSION
