@@ -17,6 +17,7 @@ from optimizer.verify_point import Point
 
 GRID = 200  # usable utilisations are multiples of 1/200
 NEARLY_ONE = 1.0 - 1e-9
+ROUNDING = 1e-12  # to which a percentile is bisected, relative
 MOST_SLOPE = 0.95
 # Declared margins of the law of first tokens.
 TWICE = 2.0
@@ -376,7 +377,7 @@ def first_token_s(
     low, high = 0.0, max(law.own_s + law.step_s for law in laws) + 1e-6
     while beyond(high) > tail:
         low, high = high, 2 * high
-    for _ in range(100):
+    while high - low > ROUNDING * high:
         middle = (low + high) / 2
         low, high = (middle, high) if beyond(middle) > tail else (low, middle)
     return high

@@ -21,6 +21,7 @@ from physics.size_bands import size_band_rows
 from physics.wall import Block, Wall
 
 _SLO_SERVICES = 5.0  # the plain form's threshold of a wait, in mean service times
+_PARTS, _ROUNDS = 64, 8  # a quantile is cut out of 64 parts eight times: to 2^-48 of the first interval
 _NORMAL_P99 = 2.326  # standard normal quantile at 99 %
 
 
@@ -253,7 +254,7 @@ def ttft_mix_quantile_s(
 
     The shapes share the waits (with the moments of holding times and prompts over the mix, and a step that is the mean
     over decode steps); each adds its own prefill and the steps it shares. The survival function over requests is the
-    weighted mean of the shapes'; bisection gives its quantile.
+    weighted mean of the shapes'; section into ever smaller parts gives its quantile.
 
     Args:
         weights: share of requests of each shape [1], last axis; normalised here.
@@ -276,15 +277,17 @@ def ttft_mix_quantile_s(
     waiting, slot_mean, laws = pool.slot_share(u), pool.slot_mean_s(u), pool.laws(u, tail)
     longest = [law.shift_s + law.step_s + law.queue_mean_s * np.log(4.0 / tail) for mix in laws for _, law in mix]
     high = pool.own_s + np.max(np.broadcast_arrays(*longest), axis=0) + slot_mean * np.log(4.0 / tail)
-    low = np.zeros_like(high)
-    for _ in range(48):
-        middle = 0.5 * (low + high)
-        beyond = np.zeros_like(high)
+    low, parts = np.zeros_like(high), np.arange(1.0, _PARTS).reshape(-1, *(1,) * high.ndim) / _PARTS
+    for _ in range(_ROUNDS):
+        width = (high - low) / _PARTS
+        inside = low + (high - low) * parts
+        beyond = np.zeros_like(inside)
         for s in range(share.shape[-1]):
-            parts = (mix_survivals(middle - own[..., s], slot_mean, mix) for mix in laws)
-            later = np.maximum(*((1.0 - waiting) * free + waiting * queued for free, queued in parts))
+            each = (mix_survivals(inside - own[..., s], slot_mean, mix) for mix in laws)
+            later = np.maximum(*((1.0 - waiting) * free + waiting * queued for free, queued in each))
             beyond = beyond + share[..., s] * later
-        low, high = np.where(beyond > tail, middle, low), np.where(beyond > tail, high, middle)
+        low = low + width * (beyond > tail).sum(axis=0)
+        high = low + width
     return np.where((u < 1.0) & pool.stable(u), high, np.inf)
 
 
