@@ -98,23 +98,20 @@ def table(
     usd_per_device_year: dict[str, float],
     all_precisions: bool = False,
     measured: Measured | None = None,
+    sized: np.ndarray | None = None,
 ) -> Table:
     """Enumerate, price and gate the candidates of a workload.
 
     `usd_per_device_year` (by accelerator) puts a price on rejected candidates. With `all_precisions` those outside the
     allow-list are priced too, so that a conflict can name the list. `measured` is given where the scenario is cut down
-    to a part of what was measured.
+    to a part of what was measured, `sized` where (configuration, batch) are those of several questions.
     """
     model = scenario.catalog.models[workload.model]
     rejected: list[Rejected] = []
     chips = _chips(scenario, workload, rejected, all_precisions)
     measured = measured or Measured(scenario, workload)
     runs, chip = _configurations(chips, scenario, workload, model, measured)
-    if workload.batch:
-        batches = np.array(sorted(workload.batch), dtype=float)
-        rows, batch = np.repeat(np.arange(len(chip)), batches.size), np.tile(batches, len(chip))
-    else:
-        rows, batch = _batches(workload, model, runs)
+    rows, batch = _batches(workload, model, runs) if sized is None else (sized[:, 0].astype(int), sized[:, 1])
     runs, chip = _with_batch(runs.take(rows), batch), chip[rows]
     keep = runs.batch >= runs.pipeline_parallel
     chip, runs, which = measured.with_rows(chips, chip[keep], runs.take(keep))
@@ -128,6 +125,14 @@ def table(
     _reject_gated(full, fits, usd_per_device_year)
     kept = _take(full, fits)
     return kept
+
+
+def batches(scenario: Scenario, workload: Workload) -> np.ndarray:
+    """[n, 2] every configuration of a workload, by its number, with each batch that it is priced at."""
+    chips = _chips(scenario, workload, [], everything=False)
+    model = scenario.catalog.models[workload.model]
+    runs, _ = _configurations(chips, scenario, workload, model, Measured(scenario, workload))
+    return np.column_stack(_batches(workload, model, runs))
 
 
 def itl_limit_s(workload: Workload) -> float:
@@ -253,7 +258,11 @@ def _fits(prices: Prices, runs: Runs, mixed: bool) -> np.ndarray:
 
 
 def _batches(workload: Workload, model: Model, runs: Runs) -> tuple[np.ndarray, np.ndarray]:
-    """Per configuration the grid of batches, and exactly the largest batch that memory and the ITL limit allow."""
+    """Per configuration the batches that the workload lists, else the grid and exactly the largest batch that memory
+    and the ITL limit allow."""
+    if workload.batch:
+        listed = np.array(sorted(workload.batch), dtype=float)
+        return np.repeat(np.arange(len(runs)), listed.size), np.tile(listed, len(runs))
     if len(workload.shapes) > MANY_SHAPES:
         return _mix_batches(workload, model, runs)
     mixed = len(workload.shapes) > 1

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizer.plan import Rejected
+from optimizer.today import devices_there, owned_offer, standing, stays
 from physics import capital, sustainability
 from scenarios.catalog import Accelerator, Instance, Region
+from scenarios.check_today import owned_devices
 from scenarios.schema import Scenario
+from scenarios.schema_supply import Owned
 
 HOURS_PER_YEAR = 8760.0
 EMBODIED_YEARS_WHEN_RENTED = 4.0
@@ -32,6 +35,10 @@ class Hire:
     availability: float = 1.0
     embodied_years: float = EMBODIED_YEARS_WHEN_RENTED
     quota_devices: float = np.inf
+    new: bool = True
+    """Whether nodes can be had that are not there today."""
+    held: bool = False
+    """Whether nodes of today's fleet are there, or may be moved there."""
 
     @property
     def idle_w(self) -> float:
@@ -101,14 +108,17 @@ def offers(scenario: Scenario, twins: bool = False) -> Offers:
     if scenario.limits.include_embodied:
         _drop_unknown_embodied(found)
     if len(scenario.slots) == 1 and not twins:
-        _drop_dearer_twins(scenario, found)
+        for dear, cheap in dearer_twins(scenario, found.hires):
+            if dear in found.hires:
+                found.hires.remove(dear)
+                _reject_twin(scenario, found, dear, cheap)
     return found
 
 
 def cheapest_device(found: Offers) -> dict[str, float]:
     """Least price of a device-year by accelerator, without electricity, USD."""
     least: dict[str, float] = {}
-    for hire in found.hires:
+    for hire in [one for one in found.hires if one.new]:
         name = hire.accelerator.name
         least[name] = min(least.get(name, np.inf), hire.usd_per_device_year())
     return least
@@ -116,7 +126,10 @@ def cheapest_device(found: Offers) -> dict[str, float]:
 
 def _quota(scenario: Scenario, region_id: str, accelerator: str) -> int | str:
     use = scenario.regions[region_id]
-    return use.quota.get(accelerator, use.quota_default or "unknown")
+    quota = use.quota.get(accelerator, use.quota_default or "unknown")
+    if quota == "unknown":  # what stands there is known to be possible
+        return devices_there(scenario, region_id, accelerator) or "unknown"
+    return quota
 
 
 def _reject(
@@ -138,41 +151,28 @@ def _reject(
 
 
 def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator, quota: float) -> None:
-    owned = scenario.procurement.owned
-    if owned is None or (owned.accelerators is not None and accelerator.name not in owned.accelerators):
+    held = stays(scenario, region.id, accelerator.name)
+    price = _purchase_price(scenario, found, region, accelerator)
+    if region.electricity_usd_per_kwh is None and (held or price is not None):
+        says = f"no electricity price is known; give regions.{region.id}.electricity"
+        return _reject(found, f"owned {accelerator.name} in {region.id}", "electricity price", None, "USD/kWh", says)
+    if price is None and not held:
         return None
-    what = f"owned {accelerator.name} in {region.id}"
-    price = owned.prices.get(accelerator.name, accelerator.purchase_usd)
-    if price is None:
-        return _reject(
-            found,
-            what,
-            "purchase price",
-            None,
-            "USD",
-            "no purchase price is known; give one under procurement.owned.prices",
+    owned = scenario.procurement.owned or Owned()
+    devices = owned_devices(owned, accelerator)
+    usd: dict[str, float] = {}
+    if price is not None:
+        yearly = capital.amortised_usd_per_year(
+            price, owned.infrastructure_multiplier, owned.years, owned.discount_rate
         )
-    if region.electricity_usd_per_kwh is None:
-        return _reject(
-            found,
-            what,
-            "electricity price",
-            None,
-            "USD/kWh",
-            f"no electricity price is known; give regions.{region.id}.electricity",
-        )
-    devices = owned.devices_per_node.get(accelerator.name, accelerator.devices_per_node)
-    yearly = float(
-        capital.amortised_usd_per_year(price, owned.infrastructure_multiplier, owned.years, owned.discount_rate)
-    )
-    usd = {
-        "purchase": yearly * devices,
-        "maintenance": capital.maintenance_usd_per_year(price * devices, owned.maintenance),
-    }
+        usd = {
+            "purchase": float(yearly) * devices,
+            "maintenance": capital.maintenance_usd_per_year(price * devices, owned.maintenance),
+        }
     found.hires.append(
         Hire(
             region.id,
-            f"owned-{devices}x-{accelerator.name}",
+            owned_offer(devices, accelerator),
             "owned",
             accelerator,
             devices,
@@ -181,9 +181,23 @@ def _owned(scenario: Scenario, found: Offers, region: Region, accelerator: Accel
             pays_energy=True,
             embodied_years=owned.years,
             quota_devices=quota,
+            new=price is not None,
+            held=held,
         )
     )
     return None
+
+
+def _purchase_price(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator) -> float | None:
+    """Price of a device where it may be bought; one that is not known is told."""
+    owned = scenario.procurement.owned
+    if owned is None or (owned.accelerators is not None and accelerator.name not in owned.accelerators):
+        return None
+    price = owned.prices.get(accelerator.name, accelerator.purchase_usd)
+    if price is None:
+        says = "no purchase price is known; give one under procurement.owned.prices"
+        _reject(found, f"owned {accelerator.name} in {region.id}", "purchase price", None, "USD", says)
+    return price
 
 
 def _licensed(scenario: Scenario, usd: dict[str, float], devices: int) -> dict[str, float]:
@@ -193,9 +207,11 @@ def _licensed(scenario: Scenario, usd: dict[str, float], devices: int) -> dict[s
 
 def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Accelerator, quota: float) -> None:
     asked = scenario.procurement
-    if asked.on_demand is None and asked.reserved is None and asked.spot is None:
-        return
     instances = scenario.catalog.instances_in(region.id, accelerator.name)
+    if asked.on_demand is None and asked.reserved is None and asked.spot is None:
+        instances = tuple(one for one in instances if _committed(scenario, one))
+        if not instances:
+            return
     if not instances:
         _reject(
             found,
@@ -206,7 +222,7 @@ def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Acce
             "no rental price is known in this region",
         )
     for instance in instances:
-        if instance.unusable:
+        if instance.unusable and not _committed(scenario, instance):
             _reject(
                 found,
                 f"{instance.name} ({accelerator.name}) in {region.id}",
@@ -216,7 +232,7 @@ def _rented(scenario: Scenario, found: Offers, region: Region, accelerator: Acce
                 instance.unusable,
             )
             continue
-        for make in (_on_demand, _reserved, _spot):
+        for make in (_reserved,) if instance.unusable else (_on_demand, _reserved, _spot):
             hire = make(scenario, found, instance, accelerator, quota)
             if hire is not None:
                 found.hires.append(hire)
@@ -250,29 +266,24 @@ def _on_demand(
         usd_per_hour=price + licence,
         startup_h=asked.startup_s / 3600,
         quota_devices=quota,
+        held=(instance.region, instance.name, "on_demand") in standing(scenario),
     )
 
 
 def _reserved(
     scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float
 ) -> Hire | None:
-    asked = scenario.procurement.reserved
-    if asked is None:
+    asked, held, price = scenario.procurement.reserved, _committed(scenario, instance), None
+    if asked is not None and not instance.unusable:
+        price = asked.prices.get(instance.region, {}).get(instance.name)
+        if price is None and asked.discount is not None and instance.on_demand_usd_per_h is not None:
+            price = capital.reserved_usd_per_hour(instance.on_demand_usd_per_h, asked.discount)
+        if price is None:
+            what = f"{instance.name} reserved in {instance.region}"
+            _reject(found, what, "rental price", None, "USD/h", "no reserved price: give a price or a discount")
+    if price is None and not held:
         return None
-    price = asked.prices.get(instance.region, {}).get(instance.name)
-    if price is None and asked.discount is not None and instance.on_demand_usd_per_h is not None:
-        price = capital.reserved_usd_per_hour(instance.on_demand_usd_per_h, asked.discount)
-    if price is None:
-        _reject(
-            found,
-            f"{instance.name} reserved in {instance.region}",
-            "rental price",
-            None,
-            "USD/h",
-            "no reserved price: give a price or a discount",
-        )
-        return None
-    usd = _licensed(scenario, {"rent": price * HOURS_PER_YEAR}, instance.devices)
+    usd = _licensed(scenario, {} if price is None else {"rent": price * HOURS_PER_YEAR}, instance.devices)
     return Hire(
         instance.region,
         instance.name,
@@ -282,7 +293,14 @@ def _reserved(
         timed=False,
         usd_per_year=usd,
         quota_devices=quota,
+        new=price is not None,
+        held=held,
     )
+
+
+def _committed(scenario: Scenario, instance: Instance) -> bool:
+    """Whether nodes of a type are reserved today."""
+    return (instance.region, instance.name, "reserved") in standing(scenario)
 
 
 def _spot(scenario: Scenario, found: Offers, instance: Instance, accelerator: Accelerator, quota: float) -> Hire | None:
@@ -329,36 +347,41 @@ def _drop_unknown_embodied(found: Offers) -> None:
         )
 
 
-def _drop_dearer_twins(scenario: Scenario, found: Offers) -> None:
-    """With one slot, nodes run all year: of two ways to have the same node in the same region the dearer one goes.
+def dearer_twins(scenario: Scenario, hires: list[Hire]) -> list[tuple[Hire, Hire]]:
+    """(dearer, cheaper) of two ways to have the same node in the same region, where all nodes run all year.
 
-    Safe: supply, power, carbon and what a loss takes are the same, and the cheaper one under full load costs no more
-    than the dearer one idle. Availability differs on spot, so spot is left alone.
+    The dearer one can go: supply, power, carbon and what a loss takes are the same, and the cheaper one under full load
+    costs less than the dearer one idle. Availability differs on spot, so spot is left alone. What may be there of
+    today's fleet is paid already; a new node is one change whichever of the two it is.
     """
+    some = [hire for hire in hires if hire.procurement != "spot"]
+    return [
+        (dear, cheap)
+        for dear in some
+        for cheap in some
+        if cheap is not dear
+        and cheap.new
+        and not dear.held
+        and (cheap.region, cheap.accelerator.name, cheap.devices) == (dear.region, dear.accelerator.name, dear.devices)
+        and _bill(scenario, cheap, True) < _bill(scenario, dear, False)
+    ]
 
-    def bill(hire: Hire, busy: bool) -> float:
-        watts = hire.idle_w + (hire.load_w if busy else 0.0)
-        place = scenario.region(hire.region)
-        energy = watts / 1e3 * HOURS_PER_YEAR * place.pue * (place.electricity_usd_per_kwh or 0.0)
-        return hire.usd_per_device_year() * hire.devices + (energy if hire.pays_energy else 0.0)
 
-    for dear in [hire for hire in found.hires if hire.procurement != "spot"]:
-        for cheap in found.hires:
-            alike = (cheap.region, cheap.accelerator.name, cheap.devices) == (
-                dear.region,
-                dear.accelerator.name,
-                dear.devices,
-            )
-            if alike and cheap is not dear and cheap.procurement != "spot" and bill(cheap, True) < bill(dear, False):
-                found.hires.remove(dear)
-                says = (
-                    f"${bill(dear, False) / 1e3:,.0f}k a node and year, idle; the same node {_plainly(cheap)} costs "
-                    f"${bill(cheap, True) / 1e3:,.0f}k under full load"
-                )
-                _reject(
-                    found, f"{dear.offer} {_plainly(dear)} in {dear.region}", "price", bill(cheap, True), "USD/yr", says
-                )
-                break
+def _bill(scenario: Scenario, hire: Hire, busy: bool) -> float:
+    """What a node costs a year, idle or under full load, USD."""
+    watts = hire.idle_w + (hire.load_w if busy else 0.0)
+    place = scenario.region(hire.region)
+    energy = watts / 1e3 * HOURS_PER_YEAR * place.pue * (place.electricity_usd_per_kwh or 0.0)
+    return hire.usd_per_device_year() * hire.devices + (energy if hire.pays_energy else 0.0)
+
+
+def _reject_twin(scenario: Scenario, found: Offers, dear: Hire, cheap: Hire) -> None:
+    idle, full = _bill(scenario, dear, False), _bill(scenario, cheap, True)
+    says = (
+        f"${idle / 1e3:,.0f}k a node and year, idle; the same node {_plainly(cheap)} costs ${full / 1e3:,.0f}k under "
+        "full load"
+    )
+    _reject(found, f"{dear.offer} {_plainly(dear)} in {dear.region}", "price", full, "USD/yr", says)
 
 
 def _plainly(hire: Hire) -> str:

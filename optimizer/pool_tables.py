@@ -91,9 +91,9 @@ def _band_rows(found: Variants, first_pool: int, timed_slots: int, losses: bool)
         for b in range(found.smallest.shape[1]):
             low, high = found.smallest[number, b], found.largest[number, b]
             use, after = found.utilisation[number, b], found.after_loss[number, b] if losses else 0.0
-            if low <= 0 or use <= 0:
+            if low <= 0 or (use <= 0 and not found.joined):
                 continue
-            last = merged_bands[-1] if merged_bands else None
+            last = merged_bands[-1] if merged_bands and not found.joined else None
             if last and last[2] == use and last[3] == after and last[1] == low - 1:
                 last[1] = high
             else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from optimizer.candidates import Table, quality_loss
-from optimizer.pool_mixes import mixes_as_well, never_limited
+from optimizer.candidates import Table
+from optimizer.dominance import undominated
+from optimizer.pool_mixes import never_limited
 from optimizer.remembered import remembered
 from physics.locality import user_round_trip_s
 from physics.memory import prompt_steps
@@ -60,6 +61,8 @@ class Variants:
     largest: np.ndarray
     utilisation: np.ndarray
     after_loss: np.ndarray
+    joined: bool = False
+    """The bands are the program's as they stand: equal neighbours are joined already, none is left out."""
 
     def take(self, rows: np.ndarray) -> Variants:
         """The same columns at `rows`."""
@@ -73,6 +76,7 @@ class Variants:
             self.largest[rows],
             self.utilisation[rows],
             self.after_loss[rows],
+            self.joined,
         )
 
 
@@ -178,7 +182,7 @@ def variants(
             )
         )
     found = _join(parts)
-    return found.take(_undominated(table, found, prune == "each precision")) if prune and found else found
+    return found.take(undominated([(table, found)], prune == "each precision")) if prune and found else found
 
 
 def _tags(table: Table, rows: np.ndarray) -> list[tuple[str, ...]]:
@@ -262,6 +266,21 @@ def _at_class(
     tags: list[tuple[str, ...]],
     demand: float,
 ) -> Variants:
+    found = in_bands(table, node, rows, most, exact, k, budget_s, tags)
+    return trimmed(found, enough(table, found, demand))
+
+
+def in_bands(
+    table: Table,
+    node: Node,
+    rows: np.ndarray,
+    most: np.ndarray,
+    exact: np.ndarray,
+    k: int,
+    budget_s: float,
+    tags: list[tuple[str, ...]],
+) -> Variants:
+    """Candidates `rows` at work for latency class `k`, in every band up to `most` replicas."""
     devices = table.runs.devices[rows]
     lost = node.lost(devices)
     smallest, largest = bands(most, exact)
@@ -271,10 +290,20 @@ def _at_class(
         utilisation = np.minimum(utilisation, _usable(table, rows, largest, budget_s))
     after = _usable(table, rows, np.maximum(smallest - lost[:, None], 0.0), budget_s)
     after = np.where(largest > lost[:, None], after, 0.0)
-    enough = _enough(demand / table.prices.requests_per_s[rows].min(axis=1), lost, smallest, utilisation, after)
-    smallest = np.where(smallest <= enough[:, None], smallest, 0.0)
-    largest = np.where(smallest > 0, np.minimum(largest, enough[:, None]), 0.0)
     return Variants(rows, np.full(rows.size, k), tags, devices, lost, smallest, largest, utilisation, after)
+
+
+def enough(table: Table, found: Variants, demand: float) -> np.ndarray:
+    """Replicas with which each pool serves so much demand alone, also after a loss; infinite where none do."""
+    busy = demand / table.prices.requests_per_s[found.candidate].min(axis=1)
+    return _enough(busy, found.lost, found.smallest, found.utilisation, found.after_loss)
+
+
+def trimmed(found: Variants, most: np.ndarray) -> Variants:
+    """The same pools with no more than `most` replicas."""
+    smallest = np.where(found.smallest <= most[:, None], found.smallest, 0.0)
+    largest = np.where(smallest > 0, np.minimum(found.largest, most[:, None]), 0.0)
+    return replace(found, smallest=smallest, largest=largest)
 
 
 def _enough(busy: np.ndarray, lost: np.ndarray, smallest: np.ndarray, use: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -304,94 +333,3 @@ def _join(parts: list[Variants]) -> Variants | None:
     found = Variants(stack("candidate"), stack("latency_class"), tags, *(stack(name) for name in names))
     working = np.flatnonzero(found.utilisation.max(axis=1) > 0)
     return found.take(working) if working.size else None
-
-
-def _undominated(table: Table, found: Variants, apart: bool = False) -> np.ndarray:
-    """Rows that no other row of the node type (with `apart`, of the same precision) dominates: the safe rule.
-
-    Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
-    j's rate for every shape at every size that j's pool can have, before and after a node loss, the loss rows leave no
-    less of them, and o passes every gate that j passes: its class is no later, nothing closes it that does not close j,
-    its quality loss is no worse, and where shapes mix neither are its ITL and KV use, or no mix can make them matter.
-    """
-    rate = table.prices.requests_per_s[found.candidate]
-    order = np.lexsort(
-        (found.candidate, found.latency_class, -(rate.min(axis=1) * found.utilisation.max(axis=1) / found.devices))
-    )
-    alive = np.ones(len(order), dtype=bool)
-    loss = np.array([_loss_rank(table, row) for row in found.candidate])
-    precision = np.array([table.chips[table.chip[row]].precision for row in found.candidate])
-    tag_sets = [frozenset(tags) for tags in found.closed_by]
-    kept = []
-    for o in order:
-        if not alive[o]:
-            continue
-        kept.append(o)
-        alive[o] = False
-        rest = np.flatnonzero(alive & (precision == precision[o])) if apart else np.flatnonzero(alive)
-        if rest.size:
-            alive[rest[_dominates(table, found, rate, loss, tag_sets, int(o), rest)]] = False
-    return np.sort(np.array(kept, dtype=int))
-
-
-def _loss_rank(table: Table, row: int) -> float:
-    loss, _ = quality_loss(table.workload, table.chips[table.chip[row]].precision)
-    return 0.0 if loss is None else loss
-
-
-def _dominates(
-    table: Table,
-    found: Variants,
-    rate: np.ndarray,
-    loss: np.ndarray,
-    tags: list[frozenset[str]],
-    o: int,
-    rest: np.ndarray,
-) -> np.ndarray:
-    """Which of `rest` row `o` dominates."""
-    copies = np.floor(found.devices[rest] / found.devices[o])
-    good = (copies >= 1) & (found.latency_class[o] <= found.latency_class[rest]) & (loss[o] <= loss[rest])
-    good &= np.array([tags[o] <= tags[j] for j in rest], dtype=bool)
-    good &= (copies[:, None] * rate[o][None, :] >= rate[rest]).all(axis=1)
-    good &= found.lost[o] <= copies * found.lost[rest]
-    if len(table.workload.shapes) > 1:
-        good &= mixes_as_well(table, int(found.candidate[o]), found.candidate[rest], copies)
-    rest_good = np.flatnonzero(good)
-    for band in range(found.smallest.shape[1]):
-        j = rest[rest_good]
-        size = found.smallest[j, band]
-        there = size > 0
-        at = np.searchsorted(found.smallest[o][found.smallest[o] > 0], copies[rest_good] * size, side="right") - 1
-        at = np.maximum(at, 0)
-        enough = np.ones(j.size, dtype=bool)
-        for column in (found.utilisation, found.after_loss):
-            ratio = (rate[j] / rate[o][None, :]).max(axis=1)  # the worst shape
-            enough &= copies[rest_good] * column[o][at] >= ratio * column[j, band]
-        if found.lost[o] > 0 and rate.shape[1] == 1:
-            # The loss rows of a mix look at the pool after the loss alone, which is compared above.
-            enough &= _keeps_no_less(found, rate, o, j, band, copies[rest_good], at)
-        enough |= ~there
-        rest_good = rest_good[enough]
-    mask = np.zeros(rest.size, dtype=bool)
-    mask[rest_good] = True
-    return mask
-
-
-def _keeps_no_less(
-    found: Variants, rate: np.ndarray, o: int, j: np.ndarray, band: int, copies: np.ndarray, at: np.ndarray
-) -> np.ndarray:
-    """Whether the loss rows leave of `copies` times a pool of `o` no less than of one of `j`, at both ends of a band.
-
-    They leave the lesser of ``mu (rho n - K)`` and ``mu rho' (n - K)``: a faster replica counts for more when it dies,
-    so a better rate alone is not enough. A pool that keeps nothing is no help after a loss and needs no match.
-    """
-    good = np.ones(j.size, dtype=bool)
-    own, other, lost = rate[o].min(), rate[j].max(axis=1), found.lost[o]
-    for size in (found.smallest[j, band], found.largest[j, band]):
-        number = copies * size
-        ours = own * np.minimum(found.utilisation[o][at] * number - lost, found.after_loss[o][at] * (number - lost))
-        theirs = other * np.minimum(
-            found.utilisation[j, band] * size - found.lost[j], found.after_loss[j, band] * (size - found.lost[j])
-        )
-        good &= (ours >= theirs * (1 - 1e-12)) | (theirs <= 0)
-    return good

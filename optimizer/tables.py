@@ -96,7 +96,7 @@ def _group(
     key = (hire.accelerator.name, hire.devices, nodes, hire.availability, time.budgets_s.tobytes())
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
-        node = _node(hire, dead if scenario.failures.node else 0)
+        node = node_of(hire, dead if scenario.failures.node else 0)
         mine = np.array([chip.accelerator.name == hire.accelerator.name for chip in priced.chips], dtype=bool)
         rows = (
             np.flatnonzero(mine[priced.chip] & node.holds(priced.runs.devices, priced.runs.tensor_parallel))
@@ -124,7 +124,7 @@ def _group(
     return cache[key]
 
 
-def _node(hire: Hire, dead_nodes: int) -> Node:
+def node_of(hire: Hire, dead_nodes: int) -> Node:
     accelerator = hire.accelerator
     whole = hire.devices >= accelerator.devices_per_node
     rack_scale = whole and accelerator.scaleup_domain > accelerator.devices_per_node

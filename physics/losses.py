@@ -179,12 +179,14 @@ def _left_on_offer(loss: _Loss, usable: UsableRates, link: RowBuilder, label: st
     layout = loss.layout
     pools, bands = layout.pools, layout.bands
     band, _, _ = layout.capacity_terms(t)
+    band = band[bands.utilisation[band] > 0]  # a pool that carries nothing loses nothing
     pool = bands.pool[band]
     most = layout.requests.demand[layout.shapes_of[w], :, t].sum() / layout.rate_unit
     gone = int(layout.columns.add("offer lost", 1, lambda _: label, upper=1.0, integer=True)[0])
     left: dict[int, int] = {}
     for k in range(layout.classes[w, loss.region]):
         members = np.flatnonzero(loss.hit & (pools.workload == w) & (pools.latency_class <= k))
+        members = members[np.isin(members, pool)]
         if not members.size:
             continue
         left[k] = int(layout.columns.add("left", 1, lambda _, k=k: f"{label}/{k}")[0])
