@@ -9,6 +9,7 @@ from optimizer.facts import caps, carbon_by_slot, closing, loss_rule, previous_s
 from optimizer.pool_tables import pool_names, pool_tables
 from optimizer.pools import latency
 from optimizer.tables import PoolGroup, Question, may_serve, planned_demand
+from optimizer.today import add_today
 from physics.layout import Columns, Counts, Flows, Hires, Layout, Loads, Pools, Requests
 
 RATE_UNITS = 100.0  # the peak of all demand is this many units of rate
@@ -74,6 +75,7 @@ def layout_of(question: Question) -> Layout:
         litres_per_kwh=np.array([scenario.region(r).wue_l_per_kwh or 0.0 for r in regions]),
     )
     _add_columns(layout, question)
+    add_today(layout, scenario, [hire.new for hire in question.offers.hires])
     return layout
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from optimizer import milp
 from optimizer.columns import layout_of
 from optimizer.tables import Question
+from optimizer.today import sunk_costs
 from physics import WALLS
 from physics.layout import ChargeBlock, Elastic, Layout, merged
 from physics.wall import Block
@@ -58,8 +59,8 @@ class Program:
     layout: Layout
     blocks: list[Block]
     charges: list[ChargeBlock]
-    constants: list[tuple[str, str, float]]
-    """(account, part, value) that no choice changes."""
+    constants: list[tuple[str, str, int, float]]
+    """(account, part, region, value) that no choice changes; -1 where it belongs to no region."""
     problem: milp.Problem
     objective_account: str
 
@@ -89,7 +90,7 @@ class Program:
     def bill(self, x: np.ndarray) -> list[tuple[str, str, int, int, float]]:
         """(account, part, hire, region, value) of everything that a point is charged; -1 where it belongs to none."""
         found: dict[tuple[str, str, int, int], float] = {
-            (account, part, -1, -1): value for account, part, value in self.constants
+            (account, part, -1, region): value for account, part, region, value in self.constants
         }
         for block in self.charges:
             amounts = block.value * x[block.col]
@@ -111,27 +112,33 @@ class Program:
 
 
 def build(question: Question) -> Program:
-    """Columns first, then the charges of the walls, then their rows."""
-    layout = layout_of(question)
+    """The program of a question."""
+    return written(question, layout_of(question))
+
+
+def written(question: Question, layout: Layout) -> Program:
+    """The program on a layout: columns first, then the charges of the walls, then their rows."""
     charges = [block for wall in WALLS if wall.charges for block in wall.charges(layout) if block.col.size]
-    constants = []
+    constants = [
+        ("usd_per_year", part, layout.regions.index(region), usd) for part, region, usd in sunk_costs(question.scenario)
+    ]
     staff = question.scenario.planning.staff_usd_per_year
     if staff:
-        constants.append(("usd_per_year", "staff", staff))
+        constants.append(("usd_per_year", "staff", -1, staff))
     account_rows = _accounts(layout, charges, constants)
     blocks = [block for wall in WALLS if wall.rows for block in wall.rows(layout)] + account_rows
     account = OBJECTIVES[question.scenario.objective.account]
     return Program(question, layout, blocks, charges, constants, _problem(layout, blocks, account, question), account)
 
 
-def _accounts(layout: Layout, charges: list[ChargeBlock], constants: list[tuple[str, str, float]]) -> list[Block]:
+def _accounts(layout: Layout, charges: list[ChargeBlock], constants: list[tuple[str, str, int, float]]) -> list[Block]:
     """A column per account, tied to its charges; a sum that is used twice is a column."""
     blocks = []
     for name in ACCOUNTS:
         mine = [block for block in charges if block.account == name]
         col = np.concatenate([block.col for block in mine]) if mine else np.zeros(0, dtype=np.intp)
         value = np.concatenate([block.value for block in mine]) if mine else np.zeros(0)
-        fixed = sum(amount for account, _, amount in constants if account == name)
+        fixed = sum(amount for account, *_, amount in constants if account == name)
         largest = np.abs(value).max(initial=0.0)
         unit = 10.0 ** np.round(np.log10(largest)) if largest > 0 else 1.0
         total = int(layout.columns.add("account", 1, lambda _, name=name: name, lower=-np.inf)[0])

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from physics.changes import change_charges, change_rows
 from physics.layout import ChargeBlock, Layout, RowBuilder
 from physics.shared_rows import cap_rows
 from physics.sustainability import electricity
@@ -91,10 +92,10 @@ def capital_charges(layout: Layout) -> list[ChargeBlock]:
     hires, blocks = layout.hires, []
     everything = np.arange(len(hires.procurement))
     for part, usd in hires.usd_per_year.items():
-        some = everything[usd > 0]
-        blocks.append(
-            ChargeBlock("capital", "usd_per_year", part, hires.col[some, 0], usd[some], some, hires.region[some])
-        )
+        # Of today's nodes the purchase and the committed rent are paid already; a licence runs with the node.
+        col = hires.col[:, 0] if layout.today is None or part == "licence" else layout.today.new_col
+        some = everything[(usd > 0) & (col >= 0)]
+        blocks.append(ChargeBlock("capital", "usd_per_year", part, col[some], usd[some], some, hires.region[some]))
     for t in range(len(layout.slots)):
         some = everything[hires.timed]
         blocks.append(
@@ -131,13 +132,14 @@ def capital_charges(layout: Layout) -> list[ChargeBlock]:
                 entry.region[owned],
             )
         )
-    return blocks
+    return blocks + change_charges(layout)
 
 
 def capital_rows(layout: Layout) -> list[Block]:
-    """Supply (quota), spot share, start-ups and the budget."""
+    """Supply (quota), today's fleet, spot share, start-ups and the budget."""
     return [
         *_quota(layout),
+        *change_rows(layout),
         *_starts(layout),
         *_spot_share(layout),
         *cap_rows(layout, "capital", "budget", "USD/yr", "usd_per_year"),
@@ -161,10 +163,12 @@ def _quota(layout: Layout) -> list[Block]:
             h for h in range(len(hires.procurement)) if hires.region[h] == r and hires.accelerator[h] == accelerator
         ]
         slots = range(len(layout.slots)) if hires.timed[here].any() else range(1)
+        off = _switched_off(layout, r, accelerator)
         for t in slots:
             builder.add(
                 f"{layout.regions[r]}/{accelerator}/{layout.slots[t]}",
                 (hires.col[here, t], hires.devices_per_node[here]),
+                off,
                 (relax, -quota),
                 upper=quota,
             )
@@ -172,6 +176,16 @@ def _quota(layout: Layout) -> list[Block]:
             "capital", "quota", "devices", f"{accelerator} that can be had in {layout.regions[r]}", name
         )
     return blocks
+
+
+def _switched_off(layout: Layout, region: int, accelerator: str) -> tuple[np.ndarray, np.ndarray]:
+    """(columns, devices) of owned nodes that stand there without running; an unused commitment stands nowhere."""
+    if layout.today is None:
+        return np.zeros(0, dtype=np.intp), np.zeros(0)
+    held = layout.today.holdings
+    here = (held.region == region) & held.owned & (held.off_col >= 0)
+    here &= np.array([name == accelerator for name in held.accelerator], dtype=bool)
+    return held.off_col[here], held.devices_per_node[here]
 
 
 def _starts(layout: Layout) -> list[Block]:

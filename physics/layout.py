@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike
 
+from physics.holdings import Today
 from physics.wall import Block
 
 
@@ -265,6 +266,8 @@ class Layout:
     """[region, slot]"""
     usd_per_kwh: np.ndarray
     litres_per_kwh: np.ndarray
+    today: Today | None = None
+    """What is owned or committed to now."""
     elastics: list[Elastic] = field(default_factory=list)
     accounts: dict[str, int] = field(default_factory=dict)
     """Column of each account and the size of its unit, filled by the program."""

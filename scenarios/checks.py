@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from scenarios.check_names import Finding
+from scenarios.check_today import today_findings
 from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_supply import Limits, Procurement, RegionUse
@@ -42,6 +43,8 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
         found += _objective(parts.objective)
     if parts.limits and parts.objective and parts.regions:
         found += _figures(parts, catalog)
+    if parts.today:
+        found += today_findings(parts, parts.today, catalog)
     return found
 
 

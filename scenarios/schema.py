@@ -16,6 +16,7 @@ from scenarios.figures import Figure
 from scenarios.replacing import replaced
 from scenarios.schema_demand import WHOLE_YEAR, Objective, Origin, Slot, Workload, fill_lengths
 from scenarios.schema_supply import Failures, Limits, Planning, Procurement, RegionUse, Solver
+from scenarios.schema_today import Today
 from scenarios.schema_types import Account, Basis, Part, Text, distinct, name_parts, one_word, some
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ class Scenario(Part):
     """Losses to survive."""
     planning: Planning = Planning()
     """A planner's allowances."""
+    today: Today | None = None
+    """What is owned or committed to now; nothing when absent."""
     solver: Solver = Solver()
     """When the solver stops."""
 

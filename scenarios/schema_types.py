@@ -107,6 +107,7 @@ HourOfDay = Annotated[float, *_quantity(units.HOUR_OF_DAY), AfterValidator(lambd
 UsdPerYear = Annotated[float, *_quantity(units.MONEY_PER_YEAR)]
 PositiveUsdPerYear = Annotated[float, *_quantity(units.MONEY_PER_YEAR), AfterValidator(_positive)]
 UsdPerDevice = Annotated[float, *_quantity(units.PRICE)]
+UsdPerNode = Annotated[float, *_quantity(units.ONE_OFF)]
 UsdPerHour = Annotated[float, *_quantity(units.PRICE_PER_HOUR)]
 UsdPerKwh = Annotated[float, *_quantity(units.PRICE_PER_KWH)]
 UsdPerKg = Annotated[float, *_quantity(units.PRICE_PER_KG)]

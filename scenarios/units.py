@@ -56,6 +56,10 @@ PRICE = Quantity(
     "a price in dollars", {"": 1.0, "/device": 1.0}, ("$27,500", "$27.5k"), bare=("",), money=True, multipliers=True,
     zero=_NOT_A_PRICE,
 )  # fmt: skip
+ONE_OFF = Quantity(
+    "an amount of dollars for each node", {"": 1.0, "/node": 1.0}, ("$5,000", "$5k/node"), bare=("",), money=True,
+    multipliers=True,
+)  # fmt: skip
 PRICE_PER_HOUR = Quantity(
     "a price in dollars an hour", {"/h": 1.0, "/hr": 1.0, "/hour": 1.0}, ("$2.5/h", "$55.04/h"), bare=("/h",),
     money=True, zero=_NOT_A_PRICE,
