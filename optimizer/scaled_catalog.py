@@ -9,9 +9,7 @@ from functools import cached_property
 
 from scenarios.catalog import Catalog
 from scenarios.catalog_things import DEFAULT_ENGINE, Accelerator, Efficiency, Instance
-
-Served = tuple[str, str]
-"""Generation of devices, and the engine that a workload runs under."""
+from scenarios.inputs import Served
 
 
 class ScaledCatalog(Catalog):

@@ -66,7 +66,7 @@ def test_what_breaks_is_told_by_how_much(small: tuple[Scenario, Plan]) -> None:
     only = next(line for line in plan.lines)
     more = held(scaled(scenario, {"demand of chat": 4.0}), plan).breaks[0]
     assert more.value == pytest.approx(160.0)
-    assert more.reached == pytest.approx(only.capacity_requests_per_s, rel=1e-6)
+    assert only.capacity_requests_per_s <= more.reached <= 1.05 * only.capacity_requests_per_s
     slow = held(scaled(scenario, {"efficiency of ada (vllm)": 0.25}), plan)
     itl = next(one for one in slow.breaks if one.limit == "itl chat")
     assert only.itl_s is not None and itl.reached == pytest.approx(only.itl_s / 0.25, rel=1e-9)
