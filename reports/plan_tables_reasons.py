@@ -67,10 +67,10 @@ def ways_out(plan: Plan) -> PlanTable:
     )
     rows: list[tuple[Value, ...]] = []
     for way, one in enumerate(plan.repairs, 1):
-        for change in one.changes or [one]:
-            moved = (change.limit, change.key, change.start, change.to, change.unit)
-            costs = (one.usd_per_year, one.kg_co2e_per_year)
-            rows.append((way, one.number, one.kind, *moved, one.weight, *costs, one.verified, one.says))
+        moves = [(move.limit, move.key, move.start, move.to, move.unit) for move in one.changes]
+        costs = (one.usd_per_year, one.kg_co2e_per_year)
+        for move in moves or [(one.limit, one.key, one.start, one.to, one.unit)]:
+            rows.append((way, one.number, one.kind, *move, one.weight, *costs, one.verified, one.says))
     return table("repairs", "Ways out", heads, rows)
 
 

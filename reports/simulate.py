@@ -184,20 +184,10 @@ def _hint(plan: Plan, flag: str) -> str:
 
 
 def _question(name: str, scenario_name: str, quiet: bool) -> tuple[Plan, Scenario]:
-    """The plan and the scenario that it answers; a scenario instead of a plan is solved first."""
-    import scenarios
-    from reports.run import Asked, confident, read_plan, solved
+    """The plan and the scenario that it answers, checked; a scenario instead of a plan is solved first."""
+    from reports.question import question
 
-    if not name.lower().endswith(".json"):
-        if scenario_name:
-            raise wrong_flag("--scenario", f"{name} is a scenario already", "give it with a PLAN.json only")
-        scenario = scenarios.load(name)
-        plan = solved(scenario, Asked(binding=False, quiet=quiet), None, None)
-    else:
-        plan = read_plan(name)
-        scenario = _scenario_of(plan, scenario_name)
-        if plan.confidence is not None and plan.confidence != scenario.planning.confidence:
-            scenario = confident(scenario, f"{plan.confidence!r}")
+    plan, scenario = question(name, scenario_name, quiet)
     if plan.fleet is None:
         raise wrong_flag("PLAN", f"{name} holds no fleet (its status is {plan.status})", "there is nothing to play")
     from optimizer.verify import verify
@@ -207,25 +197,3 @@ def _question(name: str, scenario_name: str, quiet: bool) -> tuple[Plan, Scenari
         hint = "`argosy verify SCENARIO PLAN.json` tells all; is it the right --scenario?"
         raise wrong_flag("PLAN", f"{name} does not hold for this scenario: {checked.failures[0]}", hint)
     return plan, scenario
-
-
-def _scenario_of(plan: Plan, name: str) -> Scenario:
-    import scenarios
-    from reports.run import confident
-
-    if name:
-        given = scenarios.load(name)
-        if given.digest != plan.lock.scenario_sha256:
-            print("note: the plan was made for another version of this scenario", file=sys.stderr)
-        return given
-    if plan.scenario in scenarios.names():
-        found = scenarios.load(plan.scenario)
-        sure = found if plan.confidence is None else confident(found, f"{plan.confidence!r}")
-        if plan.lock.scenario_sha256 in (found.digest, sure.digest):
-            return found
-    hint = "give the one that was solved: --scenario FILE"
-    raise wrong_flag(
-        "--scenario",
-        f"the plan answers a scenario named {plan.scenario}, which is no shipped one, or another version of it",
-        hint,
-    )
