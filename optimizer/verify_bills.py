@@ -44,7 +44,7 @@ def node_bill(world: World, nodes: dict[NodeKey, dict[str, int]]) -> Bill:
 
 def _power(world: World, bill: Bill, key: NodeKey, facts: NodeFacts, part: str, watts: float, slot: str) -> None:
     """Energy of a power in a slot, and what follows from it. PUE counts for energy, money and carbon, not for water."""
-    place, region = (key.region, key.offer), world.scenario.region(key.region)
+    place, region = (key.region, key.offer), world.region(key.region)
     machines_kwh = watts / 1000 * world.hours[slot]
     metered_kwh = machines_kwh * region.pue
     bill["kwh_per_year", part, *place] += metered_kwh
@@ -91,7 +91,7 @@ def _unknown(fleet: Fleet) -> dict[str, str]:
         facts = fleet.world.node(key)
         if isinstance(facts, NodeFacts) and facts.embodied_kg_per_year is None:
             absent["kg_co2e_embodied_per_year"] = f"embodied carbon of {key} is unknown"
-        if fleet.world.scenario.region(key.region).wue_l_per_kwh is None:
+        if fleet.world.region(key.region).wue_l_per_kwh is None:
             absent["litres_per_year"] = f"water use of {key.region} is unknown"
     return absent
 

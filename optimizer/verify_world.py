@@ -32,6 +32,7 @@ class World:
         self.running = lru_cache(maxsize=None)(self._running)
         self.steps_s = lru_cache(maxsize=None)(self._steps_s)
         self.node = lru_cache(maxsize=None)(lambda key: node_facts(scenario, key))
+        self.region = lru_cache(maxsize=None)(scenario.region)
         self.budget_s = lru_cache(maxsize=None)(self._budget_s)
         self.carbon_kg_per_kwh = lru_cache(maxsize=None)(self._carbon_kg_per_kwh)
 
@@ -241,7 +242,7 @@ class World:
 
     def _carbon_kg_per_kwh(self, region: str, slot: str) -> float:
         """Grid carbon in a slot: the annual figure on the declared basis, shaped by the hour where slots have hours."""
-        place = self.scenario.region(region)
+        place = self.region(region)
         annual = place.carbon_kg_per_kwh[self.scenario.carbon_basis]
         slots = self.scenario.slots
         if place.hourly_shape is None or any(entry.start_hour is None for entry in slots):

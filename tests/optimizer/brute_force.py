@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from optimizer.verify_bills import Bill, add_load, totals
 from optimizer.verify_judge import Judge
 from optimizer.verify_judge_lp import GOALS
 from optimizer.verify_judge_types import Counts, Judgement
@@ -79,7 +81,7 @@ def optimum(scenario, most: int = 8) -> Best:
         return best
     order = _worth_judging(judge, stands, best)
     for goal, picks in order:
-        if goal >= best.judgement.objective:
+        if goal >= best.judgement.objective * (1 - 1e-9):
             break
         counts = {
             key: number
@@ -94,7 +96,10 @@ def optimum(scenario, most: int = 8) -> Best:
 
 
 def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Fleets that have the supply and could carry the demand, the cheapest by their nodes alone first."""
+    """Fleets that have the supply and could carry the demand, the least bound of the goal first.
+
+    The bound is the nodes' goal, and that of the demand on the replicas that carry it cheapest, wherever it comes from.
+    """
     scenario, world = judge.scenario, judge.world
     demand = np.array(
         [
@@ -117,8 +122,39 @@ def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Itera
         picks = np.column_stack([picks[old], chosen])
     best.fleets = len(picks)
     good = np.flatnonzero((rates >= demand * (1 - 1e-9)).all(axis=-1))
-    for place in good[np.argsort(goals[good], kind="stable")]:
-        yield float(goals[place]), tuple(picks[place])
+    bounds = goals[good] + _least_of_loads(judge, stands, picks[good], demand)
+    for place in np.argsort(bounds, kind="stable"):
+        yield float(bounds[place]), tuple(picks[good[place]])
+
+
+def _least_of_loads(judge: Judge, stands: list[list[Stand]], picks: np.ndarray, demand: np.ndarray) -> np.ndarray:
+    """[fleet] least that serving the demand adds to the goal: the cheapest replicas are filled first."""
+    goals: list[np.ndarray] = []
+    carried: list[np.ndarray] = []
+    for number, options in enumerate(stands):
+        for pool in dict.fromkeys(pool for stand in options for pool in stand.counts):
+            rates = [_rate(judge, {pool: stand.counts[pool]} if pool in stand.counts else {}) for stand in options]
+            goals.append(_unit_goals(judge, pool))
+            carried.append(np.array(rates)[picks[:, number]])
+    least = np.zeros(len(picks))
+    for column, asked in enumerate(demand):
+        left = np.full(len(picks), asked)
+        for pool in np.argsort([goal[column] for goal in goals], kind="stable"):
+            taken = np.minimum(left, carried[pool][:, column])
+            least, left = least + taken * goals[pool][column], left - taken
+    return least
+
+
+def _unit_goals(judge: Judge, pool: tuple[PoolKey, str]) -> np.ndarray:
+    """[workload, slot] what a request a second on a pool adds to the goal, the cheapest shape; 0 for other workloads'."""
+    (key, procurement), world = pool, judge.world
+    found = np.zeros((len(judge.scenario.workloads), len(world.slots)))
+    for t, slot in enumerate(world.slots):
+        bill: Bill = defaultdict(float)
+        hire = NodeKey(key.region, key.offer, procurement)
+        add_load(world, bill, hire, key.way.devices, 1.0 / max(world.rates(key.way)), slot)
+        found[list(judge.scenario.workloads).index(key.way.workload), t] = _goal_of(judge, totals(bill))
+    return found.ravel()
 
 
 def _stands(judge: Judge, hire: NodeKey, most: int) -> Iterator[Stand]:
@@ -165,12 +201,14 @@ def _within(sizes: list[int], tops: list[int], quota: float, slots: int) -> Iter
 
 
 def _goal(judge: Judge, nodes) -> float:
-    accounts, objective = judge.fixed(nodes), judge.scenario.objective
     staff = judge.scenario.planning.staff_usd_per_year
+    return _goal_of(judge, judge.fixed(nodes)) - (staff if judge.scenario.objective.account == "cost" else 0.0)
+
+
+def _goal_of(judge: Judge, accounts: Mapping[str, float]) -> float:
+    objective = judge.scenario.objective
     goal = accounts[GOALS[objective.account]]
-    if objective.account == "cost":
-        goal += objective.carbon_usd_per_kg * accounts["kg_co2e_per_year"] - staff
-    return goal
+    return goal + (objective.carbon_usd_per_kg * accounts["kg_co2e_per_year"] if objective.account == "cost" else 0.0)
 
 
 def _rates(scenario) -> int:
