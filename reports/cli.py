@@ -19,11 +19,12 @@ from reports.compare import compare
 from reports.frontier import frontier
 from reports.problems import INTERRUPTED, failed
 from reports.repair import repair
+from reports.report_command import report
 from reports.simulate import simulate
 from reports.whatif import whatif
 from reports.whynot import whynot
 
-_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair", "whynot", "frontier", "alternatives")
+_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair", "whynot", "frontier", "alternatives", "report")
 
 app = typer.Typer(
     add_completion=False,
@@ -132,6 +133,7 @@ app.command()(compare)
 app.command()(frontier)
 app.command()(alternatives)
 app.command()(simulate)
+app.command()(report)
 
 
 app.command()(validate)

@@ -36,11 +36,11 @@ def markdown(content: Content) -> str:
     blocks = [f"**{escape(content.headline)}**", f"# {escape(content.title)}"]
     for section in content.sections:
         blocks.append(f"## {escape(section.title)}")
-        blocks += [_part(part) for part in section.parts]
+        blocks += [markdown_part(part) for part in section.parts]
     return "\n\n".join(blocks) + "\n"
 
 
-def _part(part: Part) -> str:
+def markdown_part(part: Part) -> str:
     if isinstance(part, Paragraph):
         return _line(part.text)
     if isinstance(part, Bullets):

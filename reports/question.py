@@ -36,21 +36,30 @@ def question(name: str, scenario_name: str, quiet: bool, binding: bool = False) 
 
 def _scenario_of(plan: Plan, name: str) -> Scenario:
     import scenarios
-    from reports.run import confident
 
     if name:
         given = scenarios.load(name)
         if given.digest != plan.lock.scenario_sha256:
             print("note: the plan was made for another version of this scenario", file=sys.stderr)
         return given
-    if plan.scenario in scenarios.names():
-        found = scenarios.load(plan.scenario)
-        sure = found if plan.confidence is None else confident(found, f"{plan.confidence!r}")
-        if plan.lock.scenario_sha256 in (found.digest, sure.digest):
-            return found
+    found = shipped_question(plan)
+    if found is not None:
+        return found
     hint = "give the one that was solved: --scenario FILE"
     raise wrong_flag(
         "--scenario",
         f"the plan answers a scenario named {plan.scenario}, which is no shipped one, or another version of it",
         hint,
     )
+
+
+def shipped_question(plan: Plan) -> Scenario | None:
+    """The shipped scenario that a plan answers; None where it answers none of them, or another version."""
+    import scenarios
+    from reports.run import confident
+
+    if plan.scenario not in scenarios.names():
+        return None
+    found = scenarios.load(plan.scenario)
+    sure = found if plan.confidence is None else confident(found, f"{plan.confidence!r}")
+    return found if plan.lock.scenario_sha256 in (found.digest, sure.digest) else None
