@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from scenarios.check_names import Finding
+from scenarios.check_names import Finding, unknown_names
 from scenarios.check_today import today_findings
 from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
+from scenarios.schema_ranges import range_findings
 from scenarios.schema_supply import Limits, Procurement, RegionUse
 
 if TYPE_CHECKING:
@@ -45,7 +46,14 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
         found += _figures(parts, catalog)
     if parts.today:
         found += today_findings(parts, parts.today, catalog)
+    if parts.ranges and not found and _whole(parts, written, catalog):
+        found += range_findings(parts, catalog)
     return found
+
+
+def _whole(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> bool:
+    """Whether everything could be read and every name is known."""
+    return hasattr(parts, "digest") and not any(unknown_names(written, catalog))
 
 
 def _slots(slots: tuple[Slot, ...]) -> Iterator[Finding]:
