@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from optimizer.effects import without_dust
-from optimizer.plan import ConflictMember, Interval, Part, Plan, ReadingLine, Status
+from optimizer.plan import ConflictMember, Interval, NodeLine, Part, Plan, ReadingLine, Status
+from optimizer.plan_binding import NodeChange
 from optimizer.program import UNITS
 
 SMALLEST_SHARE = 1e-6
@@ -49,17 +50,6 @@ class PartChange(Part):
     part: str
     before: float
     after: float
-
-
-class NodeChange(Part):
-    """Nodes of one kind in one region, where their number differs."""
-
-    region: str
-    offer: str
-    accelerator: str
-    procurement: str
-    before: int
-    after: int
 
 
 class Moves(Part):
@@ -149,7 +139,7 @@ def difference(before: Plan, after: Plan, at_least: float | None = None, at_most
         resolved=_resolved(interval) if interval else None,
         accounts=_accounts(before, after, interval) if both else [],
         moves=_moves(before, after) if both else None,
-        nodes=_nodes(before, after) if both else [],
+        nodes=node_changes(before.nodes, after.nodes) if both else [],
         latency=_latency(before, after) if both else [],
         parts=_parts(before, after) if both else [],
         limits=[line for line in limits if line.limit_before is not None or line.limit_after is not None],
@@ -234,10 +224,12 @@ def _is_the_goal(plan: Plan) -> bool:
     return abs(plan.objective.value - value) <= 1e-4 * max(abs(value), 1e-9)
 
 
-def _nodes(before: Plan, after: Plan) -> list[NodeChange]:
-    lines = {(n.region, n.offer, n.accelerator, n.procurement): [0, 0] for n in [*before.nodes, *after.nodes]}
-    for side, plan in enumerate((before, after)):
-        for line in plan.nodes:
+def node_changes(before: Iterable[NodeLine], after: Iterable[NodeLine]) -> list[NodeChange]:
+    """Nodes whose number differs between two fleets, by region."""
+    sides = list(before), list(after)
+    lines = {(n.region, n.offer, n.accelerator, n.procurement): [0, 0] for n in [*sides[0], *sides[1]]}
+    for side, nodes in enumerate(sides):
+        for line in nodes:
             lines[line.region, line.offer, line.accelerator, line.procurement][side] += line.nodes
     return [
         NodeChange(region=region, offer=offer, accelerator=name, procurement=how, before=was, after=now)
@@ -249,7 +241,7 @@ def _nodes(before: Plan, after: Plan) -> list[NodeChange]:
 def _moves(before: Plan, after: Plan) -> Moves:
     """Of each accelerator: what stays in its region is held otherwise, what does not moves, the rest comes or goes."""
     by_region: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
-    for line in _nodes(before, after):
+    for line in node_changes(before.nodes, after.nodes):
         change = line.after - line.before
         by_region[line.accelerator][line.region][0 if change > 0 else 1] += abs(change)
     otherwise = moved = added = removed = 0

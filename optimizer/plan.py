@@ -8,21 +8,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from optimizer.plan_base import Interval, Part, Status
+from optimizer.plan_binding import Binding, LimitsTogether, MostDemand, Swing
 from optimizer.plan_repr import Shown
 
 SCHEMA_VERSION = "1.0"
-Status = Literal["optimal", "feasible", "infeasible", "no_candidate", "no_incumbent"]
 Stop = Literal["gap", "infeasible", "no_candidate", "time_limit", "interrupt"]
 Basis = Literal["measured", "calibrated", "modelled"]
-Interval = tuple[float, float]
-
-
-class Part(BaseModel):
-    """Base of every part of a plan: frozen, nothing unknown, attribute docstrings become schema descriptions."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="null")
 
 
 class Amount(Part):
@@ -150,6 +144,26 @@ class Charge(Part):
     value: float
 
 
+class FleetChange(Part):
+    """What becomes of today's nodes of one kind in one region, or what comes beside them."""
+
+    kind: Literal["keep", "off", "move", "retire", "return", "buy", "commit", "rent"]
+    """`off`: kept without running, or a commitment paid and not used. `return`: no longer rented by the hour."""
+    region: str
+    """Where they are today; of new ones, where they come."""
+    to_region: str | None = None
+    """Only of a move."""
+    accelerator: str
+    offer: str
+    procurement: str
+    nodes: int
+    one_off_usd: float
+    """Paid once for all of them: purchase, move or retirement less resale; below 0 where resale brings more."""
+    usd_per_year: float
+    """What they add to the year's bill: purchase, maintenance, rent, and other one-off costs spread. Electricity,
+    start-ups, licences of what is not rented by the hour, and what is paid whatever is decided are not in it."""
+
+
 class Loss(Part):
     """What is left after a loss."""
 
@@ -160,23 +174,6 @@ class Loss(Part):
     served_requests_per_s: float
     served_share: float
     required_share: float | None
-
-
-class Binding(Part):
-    """What a relaxed limit would change, found by solving again."""
-
-    limit: str
-    key: str
-    wall: str
-    change: str
-    """In words, for example `carbon limit 500 t/yr -> 525 t/yr`."""
-    relaxation: float
-    """Relative relaxation, 0.05 for 5 %."""
-    usd_per_year_change: Interval
-    kg_co2e_per_year_change: Interval
-    resolved: bool
-    """False where the change is smaller than the two gaps can tell apart."""
-    seconds: float
 
 
 class Insurance(Part):
@@ -341,9 +338,17 @@ class Plan(Part, Shown):
     placement: list[PlacedNode] = Field(default_factory=list)
     flows: list[Flow] = Field(default_factory=list)
     charges: list[Charge] = Field(default_factory=list)
+    changes: list[FleetChange] = Field(default_factory=list)
+    """Only where the scenario states today's fleet: what becomes of it, and what comes beside it."""
     readings: list[ReadingLine] = Field(default_factory=list)
     losses: list[Loss] = Field(default_factory=list)
     binding: list[Binding] = Field(default_factory=list)
+    together: LimitsTogether | None = None
+    """Only with curves."""
+    most_demand: list[MostDemand] = Field(default_factory=list)
+    """Only with curves."""
+    sensitivity: list[Swing] = Field(default_factory=list)
+    """Only with a tornado: the largest first."""
     insurance: Insurance | None = None
     """Only where a confidence was asked for."""
     conflict: list[ConflictMember] = Field(default_factory=list)
