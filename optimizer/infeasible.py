@@ -31,6 +31,7 @@ ORDER = (
     "region",
     "node",
     "quota",
+    "changes",
     "ttft",
     "itl",
     "carbon",
@@ -40,7 +41,7 @@ ORDER = (
 NOT_OFFERED_AS_REPAIR = ("residency", "precisions")
 CHECK_S = 30.0
 MARGIN = 2e-3  # a limit is moved this much further than the least, so that the repaired question is not on the edge
-COUNTS = ("quota", "min", "max")
+COUNTS = ("quota", "min", "max", "changes")
 COUNT_TOLERANCE = 1e-7
 LATENCY_STEP = 0.03
 LATENCY_MOST = 64.0

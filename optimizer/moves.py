@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from physics.changes import LIMIT as CHANGES
+from physics.changes import move_size
 from physics.layout import Elastic
 from scenarios.schema import Scenario
 
@@ -30,19 +32,24 @@ class Move:
 
 
 def fraction(limit: Elastic, wanted: float, node_devices: float) -> float:
-    """The relaxation to try: at least one node of a quota, at least one region of a count."""
+    """The relaxation to try: at least one node of a quota or of the changes, at least one region of a count."""
     kind = limit.name.split()[0]
     if kind == "quota":
         return max(wanted, node_devices / limit.value)
-    if kind in ("min", "max"):
-        return max(wanted, 1.0 / limit.value)
+    if kind in ("min", "max", CHANGES):
+        return max(wanted, 1.0 / size(limit.name, limit.value))
     return wanted
+
+
+def size(limit: str, value: float) -> float:
+    """By how much a relaxation of 100 % moves a limit: its value, and one node where no change is allowed."""
+    return move_size(value) if limit == CHANGES else value
 
 
 def relaxed_value(limit: Elastic, by: float) -> float:
     """Value of the limit once it is relaxed by the fraction `by`."""
     downwards = limit.name.split()[0] in ("demand", "node", "region", "min")
-    return limit.value * (1 - by if downwards else 1 + by)
+    return limit.value + (-by if downwards else by) * size(limit.name, limit.value)
 
 
 def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:
@@ -66,6 +73,11 @@ def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:
         value = float(math.floor(value + 1e-9) if kind == "min" else math.ceil(value - 1e-9))
         value = max(value, 1.0)
         changed = with_part(scenario, "limits", {f"{kind}_regions": int(value)})
+    elif kind == CHANGES:
+        assert scenario.today is not None
+        value = float(math.ceil(value - 1e-9))
+        allowed = scenario.today.changes.model_copy(update={"limit": int(value)})
+        changed = with_part(scenario, "today", {"changes": allowed})
     elif kind in ("itl", "ttft"):
         asked = getattr(scenario.workloads[words[1]], kind).model_copy(update={"limit_s": value})
         changed = with_workload(scenario, words[1], {kind: asked})

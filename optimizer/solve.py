@@ -13,6 +13,7 @@ from optimizer.answer import Answer
 from optimizer.assumptions import assumptions
 from optimizer.cross_check import cross_checked
 from optimizer.explain import Solved, bindings, rejected
+from optimizer.fleet_changes import fleet_changes
 from optimizer.gated import gated
 from optimizer.infeasible import reasons
 from optimizer.insurance import insured
@@ -178,6 +179,7 @@ def plan_of(head: dict, program: Program, found: milp.Answer) -> Plan:
         placement=answer.placement,
         flows=answer.flows,
         charges=answer.charges,
+        changes=fleet_changes(program, found.x),
         rejected=rejected(program.question),
         assumptions=assumptions(program.question.scenario, answer),
     )

@@ -17,6 +17,7 @@ from optimizer.verify_limits import check_caps, check_objective, check_regions, 
 from optimizer.verify_lines import check_capacities, check_lines, check_names, check_nodes, check_placement
 from optimizer.verify_losses import acted_out
 from optimizer.verify_readings import check_readings
+from optimizer.verify_today import check_changes
 from optimizer.verify_types import FLOW_RELATIVE, Findings
 from optimizer.verify_world import World
 
@@ -39,7 +40,7 @@ def verify(scenario: Scenario, plan: Plan) -> Verification:
         return _verdict(findings)
     fleet = Fleet(world, plan)
     check_lines(fleet, findings)
-    if findings.failures:
+    if not check_changes(world, plan, findings) or findings.failures:
         return _verdict(findings)  # rates of what cannot run mean nothing
     check_capacities(fleet, findings)
     check_nodes(fleet, findings)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from optimizer.plan import Plan
 from optimizer.verify_fleet import Fleet
 from optimizer.verify_nodes import HOURS_A_YEAR, NodeFacts
+from optimizer.verify_today import FIXED, Fates, fates_of, today_bill
 from optimizer.verify_types import Findings, NodeKey
 from optimizer.verify_world import World
 
@@ -14,15 +15,19 @@ Bill = dict[tuple[str, str, str, str], float]
 """(account, part, region, offer) -> amount a year."""
 
 
-def node_bill(world: World, nodes: dict[NodeKey, dict[str, int]]) -> Bill:
-    """What nodes cost, draw and emit whatever runs on them."""
+def node_bill(world: World, nodes: dict[NodeKey, dict[str, int]], fates: Fates | None = None) -> Bill:
+    """What nodes cost, draw and emit whatever runs on them. Of today's, `fates` says which are paid for already."""
     bill: Bill = defaultdict(float)
+    if fates is not None:
+        bill.update(today_bill(world, fates))
     for key, by_slot in nodes.items():
         facts = world.node(key)
         assert isinstance(facts, NodeFacts)
         place = (key.region, key.offer)
+        most = max(by_slot.values())
+        new = most if fates is None or key.procurement not in FIXED else fates.new[key]
         for part, usd in facts.usd_per_year.items():
-            bill["usd_per_year", part, *place] += usd * max(by_slot.values())
+            bill["usd_per_year", part, *place] += usd * (most if part == "licence" else new)
         for slot in world.slots:
             count, hours = by_slot[slot], world.hours[slot]
             if facts.timed:
@@ -75,7 +80,8 @@ def totals(bill: Bill) -> dict[str, float]:
 
 def fleet_bill(fleet: Fleet) -> Bill:
     """The whole bill of a plan's fleet."""
-    bill = node_bill(fleet.world, fleet.nodes)
+    fates = None if fleet.world.scenario.today is None else fates_of(fleet.plan)
+    bill = node_bill(fleet.world, fleet.nodes, fates)
     for pool in fleet.pools.values():
         line = fleet.plan.lines[pool.lines[0]]
         key = NodeKey(line.region, line.offer, line.procurement)

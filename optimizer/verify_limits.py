@@ -7,12 +7,16 @@ from collections import defaultdict
 from optimizer.plan import Plan
 from optimizer.verify_fleet import Fleet
 from optimizer.verify_nodes import NodeFacts
+from optimizer.verify_today import fates_of, off_devices
 from optimizer.verify_types import FLOW_RELATIVE, Findings
 
 
 def devices_by_slot(fleet: Fleet) -> dict[tuple[str, str, str], int]:
-    """(region, accelerator, slot) -> devices in whole nodes."""
+    """(region, accelerator, slot) -> devices in whole nodes, owned ones that are switched off too."""
     found: dict[tuple[str, str, str], int] = defaultdict(int)
+    for (region, accelerator), devices in off_devices(fleet.world, fates_of(fleet.plan)).items():
+        for slot in fleet.world.slots:
+            found[region, accelerator, slot] += devices
     for key, by_slot in fleet.nodes.items():
         facts = fleet.world.node(key)
         if isinstance(facts, NodeFacts):

@@ -9,6 +9,7 @@ from optimizer.verify_fleet import Fleet, Pool
 from optimizer.verify_latency import first_token_s
 from optimizer.verify_limits import asked, devices_by_slot, power_by_slot, region_shares, spot_loads
 from optimizer.verify_physics import itl_at, prefill_s
+from optimizer.verify_today import fates_of, number_of_changes, peaks
 from optimizer.verify_types import FLOW_RELATIVE, Findings
 
 Known = dict[str, set[tuple[float, float | None]]]
@@ -95,6 +96,9 @@ def _known(fleet: Fleet, accounts: dict[str, float], left: list[Loss]) -> Known:
         },
         "max regions": {(float(number), limits.max_regions) for number in range(len(shares), len(shares) + 99)},
     }
+    if world.scenario.today is not None:
+        number = number_of_changes(world, fates_of(fleet.plan), peaks(fleet.plan))
+        found["changes"] = {(float(number), world.scenario.today.changes.limit)}
     for what in ("node", "region"):
         values = {(loss.served_share, loss.required_share) for loss in left if loss.what == what}
         found[f"served after a {what} loss"] = values

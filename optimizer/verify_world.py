@@ -233,10 +233,26 @@ class World:
         return facts.availability if isinstance(facts, NodeFacts) else 0.0
 
     def quota(self, region: str, accelerator: str) -> float:
-        """Devices that can be had; 0 where the quota is unknown or absent."""
+        """Devices that can be had; where the quota is unknown or absent those that are there today."""
         use = self.scenario.regions[region]
         quota = use.quota.get(accelerator, use.quota_default or "unknown")
-        return math.inf if quota == "unlimited" else 0.0 if quota == "unknown" else float(quota)
+        if quota == "unknown":
+            return float(self._devices_now(region, accelerator))
+        return math.inf if quota == "unlimited" else float(quota)
+
+    def _devices_now(self, region: str, accelerator: str) -> int:
+        owned = self.scenario.procurement.owned
+        size = {} if owned is None else owned.devices_per_node
+        total = 0
+        for node in () if self.scenario.today is None else self.scenario.today.nodes:
+            if node.region != region:
+                continue
+            if node.accelerator == accelerator:
+                each = size.get(accelerator, self.catalog.accelerators[accelerator].devices_per_node)
+                total += node.nodes * each
+            for row in self.catalog.instances_in(region, accelerator):
+                total += node.nodes * row.devices if row.name == node.instance else 0
+        return total
 
     # ---- grids and time ----
 

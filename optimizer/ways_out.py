@@ -15,7 +15,7 @@ import numpy as np
 
 from optimizer import milp
 from optimizer.additions import Addition, added, additions
-from optimizer.moves import Move, latency_limits, moved
+from optimizer.moves import Move, latency_limits, moved, size
 from optimizer.plan import Change, Plan, Repair
 from optimizer.program import Program, build
 from optimizer.tables import ask
@@ -27,7 +27,7 @@ Watch = Callable[[milp.Progress], None]
 Check = Callable[[Program, milp.Answer], Plan]
 KEPT = ("residency", "precisions", "itl", "ttft")
 FALLING = ("demand", "node", "region", "min")
-COUNTS = ("quota", "min", "max")
+COUNTS = ("quota", "min", "max", "changes")
 MOST_FALL = 0.9
 STEPS = (0.1, 0.25, 0.5)
 """Relaxations of a latency limit that combinations try."""
@@ -238,7 +238,7 @@ def changed(scenario: Scenario, changes: Iterable[Change]) -> Scenario:
         assert isinstance(change.start, float) and isinstance(change.to, float)
         known = {one.name: one for one in latency_limits(scenario)}
         limit = known.get(change.limit) or Elastic(change.limit, change.key, "", change.start, change.unit, "", -1)
-        scenario = moved(scenario, limit, abs(change.to - change.start) / change.start).scenario
+        scenario = moved(scenario, limit, abs(change.to - change.start) / size(limit.name, change.start)).scenario
     return scenario
 
 
@@ -248,9 +248,10 @@ def _change(move: Move) -> Change:
 
 def relative(change: Change) -> float:
     """How much a change weighs: its relative move, and 1 for an addition."""
-    if isinstance(change.start, str) or isinstance(change.to, str) or not change.start or change.to is None:
+    if isinstance(change.start, str) or isinstance(change.to, str) or change.start is None or change.to is None:
         return 1.0
-    return abs(change.to - change.start) / abs(change.start)
+    start = size(change.limit, change.start)
+    return abs(change.to - change.start) / abs(start) if start else 1.0
 
 
 def _priced(way: Way, search: _Search, check: Check) -> Repair:

@@ -21,6 +21,6 @@ def amount(value: float, unit: str) -> str:
         return f"{value * 100:.4g} % of the demand"
     if unit == "W":
         return f"{value / 1e6:.4g} MW" if abs(value) >= 1e6 else f"{value / 1e3:.4g} kW"
-    if unit in ("devices", "regions", "precisions"):
+    if unit in ("devices", "nodes", "regions", "precisions"):
         return f"{value:.0f} {unit[:-1] if round(value) == 1 else unit}"
     return f"{value:,.4g} {unit}".strip()

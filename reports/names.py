@@ -73,6 +73,7 @@ _LIMITS = {
     "node failure": "the share to be served after a node loss",
     "region failure": "the share to be served after a region loss",
     "spot share": "the share that may rest on spot",
+    "changes": "the largest number of changed nodes",
 }
 _LIMITS_OF = {
     "demand": "the demand",

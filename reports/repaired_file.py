@@ -76,6 +76,8 @@ def _put(data: Any, after: Scenario, change: Change) -> None:
         data["failures"][kind]["served"] = f"{float(change.to or 0.0) * 100!r}%"
     elif kind in ("min", "max"):
         data["limits"][f"{kind}_regions"] = int(float(change.to or 0.0))
+    elif kind == "changes":
+        data["today"]["changes"]["limit"] = int(float(change.to or 0.0))
     elif kind in ("itl", "ttft"):
         data["workloads"][of][kind]["limit"] = f"{float(change.to or 0.0) * 1e3!r} ms"
     elif kind == "spot":
