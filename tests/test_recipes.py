@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from optimizer.plan import Plan
 from tests.recipe import Ran, copy_of_the_repository, follow, run
 
 
@@ -31,9 +33,9 @@ def followed(page: str, home: Path) -> dict[str, Ran]:
     return done
 
 
-def test_add_a_wall(tmp_path: Path) -> None:
+def test_add_a_wall(tmp_path: Path, shipped_plan: Callable[[str], Plan]) -> None:
     home = copy_of_the_repository(tmp_path)
-    before = solved("capstone_small", home)
+    before = json.loads(shipped_plan("capstone_small").model_dump_json())
     assert largest_share(before) > 0.6, "the example would show nothing"
     done = followed("add-a-wall.md", home)
     assert "concentration" in done["argosy walls 23"].output

@@ -146,7 +146,7 @@ def _least_of_loads(judge: Judge, stands: list[list[Stand]], picks: np.ndarray, 
 
 
 def _unit_goals(judge: Judge, pool: tuple[PoolKey, str]) -> np.ndarray:
-    """[workload, slot] what a request a second on a pool adds to the goal, the cheapest shape; 0 for other workloads'."""
+    """[workload, slot] what a request a second adds to the goal, of the cheapest shape; 0 for other workloads."""
     (key, procurement), world = pool, judge.world
     found = np.zeros((len(judge.scenario.workloads), len(world.slots)))
     for t, slot in enumerate(world.slots):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -10,11 +12,11 @@ from optimizer import milp
 from optimizer.infeasible import _Model
 from optimizer.plan import Plan
 from optimizer.program import build
-from optimizer.solve import solve
 from optimizer.tables import ask
 from tests.optimizer.cases import EXACT, Worked, optimum, small_scenario, without, work
 from tests.optimizer.limit_cases import CASES, LimitCase, three_regions
 
+Shipped = Callable[[str], Plan]
 KINDS = {
     "budget",
     "carbon",
@@ -84,8 +86,8 @@ def test_a_region_that_cannot_give_its_share_does_not_count() -> None:
 
 
 @pytest.fixture(scope="module")
-def capstone() -> Plan:
-    return solve(scenarios.load("capstone"), binding=False)
+def capstone(shipped_plan: Shipped) -> Plan:
+    return shipped_plan("capstone")
 
 
 def test_the_capstone_is_within_all_that_it_asks(capstone: Plan) -> None:
@@ -130,9 +132,8 @@ def test_a_node_loss_sizes_the_literal_capstone_and_money_and_carbon_are_far_awa
     assert whole.verification().failures == []
 
 
-def test_the_long_capstone_has_a_minimal_conflict() -> None:
-    scenario = scenarios.load("capstone_long")
-    plan = solve(scenario)
+def test_the_long_capstone_has_a_minimal_conflict(shipped_plan: Shipped) -> None:
+    scenario, plan = scenarios.load("capstone_long"), shipped_plan("capstone_long")
     assert (plan.status, plan.exit_code, plan.stopped_by, plan.fleet) == ("infeasible", 3, "infeasible", None)
     members = {member.limit for member in plan.conflict}
     assert members and all("not shown" not in member.says for member in plan.conflict)
@@ -145,8 +146,8 @@ def test_the_long_capstone_has_a_minimal_conflict() -> None:
     assert all(repair.verified for repair in plan.repairs if repair.to is not None)
 
 
-def test_a_days_demand_is_solved_to_one_percent() -> None:
-    plan = solve(scenarios.load("capstone_diurnal"), binding=False)
+def test_a_days_demand_is_solved_to_one_percent(shipped_plan: Shipped) -> None:
+    plan = shipped_plan("capstone_diurnal")
     assert plan.status == "optimal" and plan.verified
     assert plan.gap is not None and plan.gap <= 0.01
     assert {len(line.by_slot) for line in plan.fleet or ()} == {8}
