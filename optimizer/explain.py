@@ -130,7 +130,9 @@ def _binding(
     was, was_bound = old.objective * old_unit, old.bound * old_unit
     # The old plan still holds, so the optimum cannot have become worse: no end of the interval is above 0.
     now = was if found.objective is None else min(found.objective * unit, was)
-    now_bound = min(max(found.bound * unit, 0.0), now)  # no account goes below 0
+    today = program.layout.today  # no account goes below 0, but for what is sold of today's fleet
+    least = 0.0 if today is None else -today.most_income_usd_per_year()
+    now_bound = min(max(found.bound * unit, least), now)
     effect = (min(now_bound - was, 0.0), min(now - was_bound, 0.0))
     accounts = plan.accounts if found.x is None or now >= was else Answer(program, found.x).accounts
     changes = {}

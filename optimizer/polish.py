@@ -15,7 +15,7 @@ REPLICA_WEIGHT = 1e-3
 
 
 def simplest(program: Program, found: milp.Answer, options: milp.Options) -> milp.Answer:
-    """The same nodes at the same objective with the fewest pools, then the fewest replicas.
+    """The same nodes at the same objective with the fewest pools and changes, then the fewest replicas.
 
     Equal means within 1e-5 of the objective (and within a tenth of the gap asked for), so a tie is not broken against
     the goal. Stops after a fixed number of tree nodes, not seconds: the same input gives the same plan.
@@ -31,6 +31,8 @@ def simplest(program: Program, found: milp.Answer, options: milp.Options) -> mil
     chosen = layout.bands.chosen_col
     cost[np.unique(chosen[chosen >= 0])] = 1.0
     cost[np.unique(layout.counts.col)] = REPLICA_WEIGHT
+    if layout.today is not None:
+        cost[layout.today.changed()] = 1.0  # whatever the pools: with the nodes fixed, changes are a matter apart
     priced = np.flatnonzero(problem.cost)
     simpler = replace(
         problem,
