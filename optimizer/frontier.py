@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from optimizer import milp
+from optimizer.crew import Crew, Tell
 from optimizer.explain import rejected
-from optimizer.frontier_file import Record
-from optimizer.frontier_jobs import Crew, Tell
-from optimizer.frontier_point import Finder, Solution, Task, Watch
+from optimizer.frontier_point import Finder, Solution, Task, Watch, finder
 from optimizer.other_goals import ACCOUNT_OF
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Rejected
 from optimizer.program import UNITS
+from optimizer.record import Form, Record
 from optimizer.solve import head_of
 from optimizer.tables import ask
 from scenarios.schema import Scenario
@@ -29,6 +29,9 @@ from scenarios.schema import Scenario
 SAME = 2e-5
 """Values of one fleet that differ by less, as a fraction, are one point: ties are broken within 1e-5."""
 FEWEST_POINTS, MOST_POINTS = 2, 1000
+FORMAT = "argosy frontier 1"
+"""First words of a file of points."""
+FORM = Form(FORMAT, "frontier", Task, Solution)
 
 
 class FrontierPoint(Part):
@@ -151,11 +154,13 @@ def frontier(
         seconds = time.monotonic() - began
         ruled_out = rejected(question)
         return Frontier(**shared, status="no_candidate", solved=0, points=[], rejected=ruled_out, seconds=seconds)
-    finder = Finder(scenario, question, x, y, options)
-    build = (scenario, x, y, options)
+    own = Finder(scenario, question, x, y, options)
     key = {"scenario": scenario.name, "x": x, "y": y, "points": points, "gap": options.gap, "seed": options.seed}
     key |= {"argosy": lock.argosy, "scenario_sha256": lock.scenario_sha256, "catalog_sha256": lock.catalog_sha256}
-    with Record(file, key, options.time_limit_s, resume) as record, Crew(finder, build, jobs, progress) as crew:
+    with (
+        Record(FORM, file, key, options.time_limit_s, resume) as record,
+        Crew(own, finder, (scenario, x, y, options), jobs, progress) as crew,
+    ):
         search = _Search(record, crew, points, tell)
         interrupted = search.run()
     ended = search.result()
@@ -168,7 +173,9 @@ def frontier(
 class _Search:
     """Both ends, then the caps between them."""
 
-    def __init__(self, record: Record, crew: Crew, points: int, tell: Tell | None) -> None:
+    def __init__(
+        self, record: Record[Task, Solution], crew: Crew[Task, Solution], points: int, tell: Tell | None
+    ) -> None:
         self.record, self.crew, self.points, self.tell = record, crew, points, tell
         self.ends = (Task(what="least_x"), Task(what="least_y"))
         self.caps: list[Task] = []

@@ -15,7 +15,7 @@ from optimizer.other_goals import ACCOUNT_OF, check_known, verified_plan, with_c
 from optimizer.plan import Part, Plan
 from optimizer.polish import simplest
 from optimizer.program import Program, build
-from optimizer.tables import Question
+from optimizer.tables import Question, ask
 from scenarios.schema import Scenario
 
 Watch = Callable[[milp.Progress], None]
@@ -135,3 +135,8 @@ class Finder:
             plan=holds,
             seconds=time.process_time() - began,
         )
+
+
+def finder(scenario: Scenario, x: str, y: str, options: milp.Options) -> Finder:
+    """A finder from what travels between processes."""
+    return Finder(scenario, ask(scenario), x, y, options)

@@ -134,8 +134,7 @@ def _frontier(text: str, plan: Plan, question: Any, asked: Any) -> Frontier:
 
     from pydantic import ValidationError
 
-    from optimizer.frontier import Frontier
-    from optimizer.frontier_file import FORMAT
+    from optimizer.frontier import FORMAT, Frontier
 
     try:
         written = Path(text).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The tasks of a frontier, in this process or in several; each process builds its own model."""
+"""Many tasks done in this process or in several; each process builds its own worker."""
 
 from __future__ import annotations
 
@@ -9,26 +9,46 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from types import TracebackType
+from typing import Any, Generic, Protocol, TypeVar
 
 from optimizer import milp
-from optimizer.frontier_point import Finder, Solution, Task, Watch
 from optimizer.solve import VerificationError
-from optimizer.tables import ask
-from scenarios.schema import Scenario
 
-_finder: Finder | None = None  # of a worker process
+Watch = Callable[[milp.Progress], None]
+Tell = Callable[[int, int], None]
+"""Told the number of finished and of all tasks."""
+T_contra = TypeVar("T_contra", contravariant=True)
+F_co = TypeVar("F_co", covariant=True)
+T = TypeVar("T")
+F = TypeVar("F")
 
 
-class Crew:
+class Worker(Protocol[T_contra, F_co]):
+    """Does tasks one after the other; what was done before changes no answer."""
+
+    def solve(self, task: T_contra, progress: Watch | None = None) -> F_co:
+        """What the task finds."""
+
+
+_worker: Worker[Any, Any] | None = None  # of a worker process
+
+
+class Crew(Generic[T, F]):
     """Runs tasks and gives each answer as it comes. The answers do not depend on how many work."""
 
     def __init__(
-        self, finder: Finder, build: tuple[Scenario, str, str, milp.Options], jobs: int, progress: Watch | None
+        self,
+        worker: Worker[T, F],
+        build: Callable[..., Worker[T, F]],
+        given: tuple[Any, ...],
+        jobs: int,
+        progress: Watch | None = None,
     ) -> None:
-        self._finder, self._build, self._jobs, self._progress = finder, build, jobs, progress
+        """A worker of this process, and how another process builds one: a function of a module, and its arguments."""
+        self._worker, self._build, self._jobs, self._progress = worker, (build, given), jobs, progress
         self._pool: ProcessPoolExecutor | None = None
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Crew[T, F]:
         return self
 
     def __exit__(
@@ -37,11 +57,11 @@ class Crew:
         if self._pool is not None:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
-    def run(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Solution]]:
+    def run(self, tasks: Sequence[T]) -> Iterator[tuple[T, F]]:
         """Every task with what it found, in the order of finishing."""
         if self._jobs == 1 or (len(tasks) == 1 and self._pool is None):
             for task in tasks:
-                yield task, self._finder.solve(task, self._progress)
+                yield task, self._worker.solve(task, self._progress)
             return
         if self._pool is None:
             # Spawned, not forked: a forked copy of a solver with threads may hang.
@@ -55,12 +75,12 @@ class Crew:
             yield waiting[done], found
 
 
-def _begin(scenario: Scenario, x: str, y: str, options: milp.Options) -> None:
-    """A worker's model. It leaves Ctrl-C to its parent, and ends when the parent is gone."""
-    global _finder
+def _begin(build: Callable[..., Worker[Any, Any]], given: tuple[Any, ...]) -> None:
+    """A process's worker. It leaves Ctrl-C to its parent, and ends when the parent is gone."""
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with, args=(multiprocessing.parent_process(),), daemon=True).start()
-    _finder = Finder(scenario, ask(scenario), x, y, options)
+    _worker = build(*given)
 
 
 def _end_with(parent: multiprocessing.process.BaseProcess | None) -> None:
@@ -69,13 +89,10 @@ def _end_with(parent: multiprocessing.process.BaseProcess | None) -> None:
         os._exit(1)
 
 
-def _work(task: Task) -> Solution | list[str]:
+def _work(task: Any) -> Any:
     """What a task found, or why its plan fails: that error does not travel between processes."""
-    assert _finder is not None
+    assert _worker is not None
     try:
-        return _finder.solve(task)
+        return _worker.solve(task)
     except VerificationError as error:
         return error.failures
-
-
-Tell = Callable[[int, int], None]

@@ -1,4 +1,4 @@
-"""The file of a frontier: one line of JSON for the question, then one for each finished task, written at once.
+"""The file of a long run: one line of JSON for the question, then one for each finished task, written at once.
 
 A run that is killed leaves at most half a line at the end, which the next run cuts off. A file of another question, or
 one that another run is writing, is refused.
@@ -8,33 +8,58 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from optimizer.frontier_point import Solution, Task
 from scenarios.errors import Problem, ScenarioError
 
-FORMAT = "argosy frontier 1"
+
+class Finding(Protocol):
+    """What a task found: why it ended, `interrupt` and `time_limit` among others."""
+
+    @property
+    def why(self) -> str: ...
+
+    def model_dump_json(self) -> str:
+        """As a line of the file."""
 
 
-class Record:
+T = TypeVar("T", bound=BaseModel)
+F = TypeVar("F", bound=Finding)
+
+
+@dataclass(frozen=True)
+class Form(Generic[T, F]):
+    """What a file holds: its first words, what people call it, and the parts of its lines."""
+
+    format: str
+    noun: str
+    task: type[T]
+    found: type[F]
+
+
+class Record(Generic[T, F]):
     """The finished tasks of a question, on disk where there is a file, and in memory always."""
 
-    def __init__(self, name: str | Path | None, question: dict[str, Any], time_limit_s: float, resume: bool) -> None:
+    def __init__(
+        self, form: Form[T, F], name: str | Path | None, question: dict[str, Any], time_limit_s: float, resume: bool
+    ) -> None:
         """Open a file to go on with (`resume`, begun where there is none) or a new one; no name keeps no file."""
+        self.form = form
         self.name = "" if name is None else str(name)
-        self.done: dict[str, Solution] = {}
+        self.done: dict[str, F] = {}
         self.read = 0
         """Tasks found in the file."""
         self._time_limit_s = time_limit_s
         self._file: BinaryIO | None = None
         if self.name:
-            self._open({"format": FORMAT, **question}, resume)
+            self._open({"format": self.form.format, **question}, resume)
 
-    def __enter__(self) -> Record:
+    def __enter__(self) -> Record[T, F]:
         return self
 
     def __exit__(
@@ -43,11 +68,11 @@ class Record:
         if self._file is not None:
             self._file.close()
 
-    def known(self, task: Task) -> Solution | None:
+    def known(self, task: T) -> F | None:
         """What this task found already."""
         return self.done.get(task.model_dump_json())
 
-    def add(self, task: Task, found: Solution) -> None:
+    def add(self, task: T, found: F) -> None:
         """Keep what a task found; what Ctrl-C cut short is no finding."""
         if found.why == "interrupt":
             return
@@ -101,25 +126,26 @@ class Record:
         """The file's question must be this one."""
         try:
             there = json.loads(line)
-            known = isinstance(there, dict) and there.get("format") == FORMAT
+            known = isinstance(there, dict) and there.get("format") == self.form.format
         except ValueError:
             known = False
         if not known:
-            raise self._refused(1, "is no file of a frontier", "name another file")
+            raise self._refused(1, f"is no file of a {self.form.noun}", "name another file")
         other = [key for key in header if there.get(key) != header[key]]
         if other:
             told = ", ".join(f"{key} is {_short(there.get(key))}, asked is {_short(header[key])}" for key in other)
-            raise self._refused(1, f"holds the frontier of another question: {told}", "name another file")
+            raise self._refused(1, f"holds the {self.form.noun} of another question: {told}", "name another file")
 
     def _keep(self, number: int, line: bytes) -> None:
         try:
             data = json.loads(line)
-            task, found = Task.model_validate(data["task"]), Solution.model_validate(data["found"])
+            task = self.form.task.model_validate(data["task"])
+            found: F = self.form.found.model_validate(data["found"])  # type: ignore[attr-defined]
             limit = data["time_limit_s"] or float("inf")
         except (ValueError, KeyError, TypeError, ValidationError):
             hint = "delete this line and all below it; they are computed again"
             raise self._refused(number, "cannot be read", hint) from None
-        # A point that ran out of time is looked for again when there is more of it.
+        # What ran out of time is looked for again when there is more of it.
         if found.why != "time_limit" or limit >= self._time_limit_s:
             self.done[task.model_dump_json()] = found
             self.read += 1
