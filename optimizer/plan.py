@@ -174,6 +174,8 @@ class Loss(Part):
     served_requests_per_s: float
     served_share: float
     required_share: float | None
+    by_slot: dict[str, float] = Field(default_factory=dict)
+    """Requests a second still served in each slot that it hits, where there are several; the rest speaks of `slot`."""
 
 
 class Insurance(Part):

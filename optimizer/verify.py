@@ -83,6 +83,9 @@ def _check_losses(plan: Plan, own: list[Loss], findings: Findings) -> None:
             findings.same(f"share served of {where}", known.served_share, loss.served_share, FLOW_RELATIVE)
             rates = (known.served_requests_per_s, loss.served_requests_per_s)
             findings.same(f"rate served of {where}", *rates, FLOW_RELATIVE)
+            for slot, rate in loss.by_slot.items() if known.by_slot else ():
+                said_rate = known.by_slot.get(slot, float("nan"))
+                findings.same(f"rate served of {where} in {slot}", said_rate, rate, FLOW_RELATIVE)
             says = f"required share of {where}: the plan says {known.required_share}, asked is {loss.required_share}"
             findings.hold(known.required_share == loss.required_share, says)
     for what, where, workload in said:

@@ -145,6 +145,7 @@ def acted_out(fleet: Fleet) -> list[Loss]:
     """What the worst node of each type and region, and each region, leave of each workload that they hit."""
     failures = fleet.world.scenario.failures
     worst: dict[tuple[str, str, str], tuple[Served, str]] = {}
+    least: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for slot in fleet.world.slots:
         for state in node_states(fleet, slot) + region_states(fleet, slot):
             rule = failures.node if state.what == "node" else failures.region
@@ -152,10 +153,12 @@ def acted_out(fleet: Fleet) -> list[Loss]:
             for workload in fleet.world.scenario.workloads if state.what == "region" else sorted(hit):
                 served = served_after(fleet, workload, state, rule.scope if rule else "total")
                 key = (state.what, state.where, workload)
+                least[key][slot] = min(served.rate, least[key].get(slot, served.rate))
                 if key not in worst or served.share < worst[key][0].share:
                     worst[key] = (served, slot)
     found = []
-    for (what, where, workload), (served, slot) in worst.items():
+    for key, (served, slot) in worst.items():
+        what, where, workload = key
         rule = failures.node if what == "node" else failures.region
         found.append(
             Loss(
@@ -166,6 +169,7 @@ def acted_out(fleet: Fleet) -> list[Loss]:
                 served_requests_per_s=served.rate,
                 served_share=served.share,
                 required_share=rule.share if rule else None,
+                by_slot=least[key] if len(fleet.world.slots) > 1 else {},
             )
         )
     return found
