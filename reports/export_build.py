@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
+from physics.memory import STEP_TOKENS
 from reports.export_form import (
     FILL_IN,
     Answers,
@@ -47,7 +49,7 @@ def deployment(plan: Plan, scenario: Scenario, checkpoints: Mapping[str, str] | 
         key: _model(scenario, *key, chosen, labels)
         for key in dict.fromkeys((line.workload, line.precision) for line in plan.lines)
     }
-    pools = [_pool(plan, line, scenario, models, chosen, labels) for line in plan.lines]
+    pools = [_pool(plan, row, scenario, models, chosen, labels) for row in range(len(plan.lines))]
     used = dict.fromkeys(line.region for line in plan.nodes if line.nodes)
     regions = [_region(plan, region, scenario, pools, labels) for region in used]
     return Deployment(
@@ -55,7 +57,7 @@ def deployment(plan: Plan, scenario: Scenario, checkpoints: Mapping[str, str] | 
         models=list(models.values()),
         regions=regions,
         traffic=[Traffic(**flow.model_dump()) for flow in plan.flows if flow.requests_per_s > 0],
-        notes=list(_notes(plan, models.values(), regions)),
+        notes=list(_notes(plan, regions)),
     )
 
 
@@ -88,18 +90,25 @@ def _model(
     """What to load: as the user says, else the catalog's checkpoint where it has, or can be given, this precision."""
     name = scenario.workloads[workload].model
     published = list(scenario.catalog.models[name].published_as)
-    checkpoint = chosen.get(f"{workload}:{precision}") or chosen.get(workload) or (published[0] if published else "")
-    needs = f"{workload}:{precision}" not in chosen and not _can_be_loaded(scenario, workload, precision)
-    if needs or not checkpoint:
-        of = checkpoint or name
-        checkpoint = f"{FILL_IN}: a checkpoint of {of} in {precision}" if needs else f"{FILL_IN}: a checkpoint of {of}"
+    known = chosen.get(workload) or (published[0] if published else "")
+    ready = known and _can_be_loaded(scenario, workload, precision)
+    missing = f"{FILL_IN}: a checkpoint of {known or name} in {precision}"
+    checkpoint = plain(chosen.get(f"{workload}:{precision}") or (known if ready else missing))
+    others = [one for one in published if one != known]
+    note = ""
+    if checkpoint.startswith(FILL_IN):
+        note = f"{checkpoint} for {workload}: --model {workload}:{precision}=CHECKPOINT"
+    elif others and not chosen:
+        note = f"{workload} loads {checkpoint}; the same architecture is published as {listed(others)}"
     return ServedModel(
         name=labels.label(workload, precision),
         workload=workload,
         catalog_model=name,
         precision=precision,
-        checkpoint=plain(checkpoint),
-        other_checkpoints=[one for one in published if one != checkpoint],
+        parameters=float(scenario.catalog.models[name].params_total),
+        checkpoint=checkpoint,
+        other_checkpoints=others,
+        note=plain(note),
     )
 
 
@@ -117,12 +126,13 @@ def _can_be_loaded(scenario: Scenario, workload: str, precision: str) -> bool:
 
 def _pool(
     plan: Plan,
-    line: FleetLine,
+    row: int,
     scenario: Scenario,
     models: Mapping[tuple[str, str], ServedModel],
     chosen: Mapping[str, str],
     labels: Labels,
 ) -> Pool:
+    line = plan.lines[row]
     workload = scenario.workloads[line.workload]
     longest = max(shape.context_tokens for shape in workload.shapes)
     devices = line.tensor_parallel * line.pipeline_parallel
@@ -140,7 +150,7 @@ def _pool(
         offer=line.offer,
         accelerator=line.accelerator,
         procurement=line.procurement,
-        replicas=line.replicas,
+        replicas=_placed(plan, row),
         replicas_by_slot={entry.slot: entry.replicas for entry in line.by_slot},
         devices_per_replica=devices,
         tensor_parallel=line.tensor_parallel,
@@ -158,6 +168,12 @@ def _pool(
         if workload.engine == ENGINE
         else [],
     )
+
+
+def _placed(plan: Plan, row: int) -> int:
+    """Replicas of a fleet line in the placement; one that lies on several nodes is listed on each of them."""
+    placed = (one for node in plan.placement for one in node.replicas if one.fleet == row)
+    return int(sum(Fraction(one.replicas, one.spans_nodes) for one in placed))
 
 
 def _devices_per_node(plan: Plan, line: FleetLine) -> int:
@@ -179,7 +195,7 @@ def _arguments(line: FleetLine, longest: int | None, as_it_is: bool) -> list[str
         found += ["--pipeline-parallel-size", str(line.pipeline_parallel)]
     if line.expert_parallel > 1:
         found += ["--enable-expert-parallel"]
-    found += ["--max-num-seqs", str(line.batch)]
+    found += ["--max-num-seqs", str(line.batch), "--max-num-batched-tokens", str(int(STEP_TOKENS))]
     if longest is not None:
         found += ["--max-model-len", str(longest)]
     if line.precision in _AS_PUBLISHED:
@@ -231,16 +247,8 @@ def _groups(plan: Plan, region: str, scenario: Scenario, pools: list[Pool], labe
             )
 
 
-def _notes(plan: Plan, models: Iterable[ServedModel], regions: Iterable[Region]) -> Iterable[str]:
+def _notes(plan: Plan, regions: Sequence[Region]) -> Iterable[str]:
     """What the files leave open."""
-    for model in models:
-        if model.checkpoint.startswith(FILL_IN):
-            yield f"{model.checkpoint} for {model.workload}: --model {model.workload}:{model.precision}=CHECKPOINT"
-        elif model.other_checkpoints:
-            yield (
-                f"{model.workload} loads {model.checkpoint}; published with the same architecture: "
-                f"{listed(model.other_checkpoints)}"
-            )
     for pool in (pool for region in regions for pool in region.pools):
         if pool.expert_parallel > 1 and pool.expert_parallel != pool.tensor_parallel:
             yield (
@@ -248,7 +256,8 @@ def _notes(plan: Plan, models: Iterable[ServedModel], regions: Iterable[Region])
                 "devices; vLLM spreads them over all devices of the replica"
             )
     yield "--max-num-seqs is the plan's batch: requests beyond it wait, and the waiting times are planned with that"
-    yield "--max-model-len is the longest request of the scenario: longer ones are refused; raise it if they may come"
+    if any("--max-model-len" in pool.engine_arguments for region in regions for pool in region.pools):
+        yield "--max-model-len is the longest request of the scenario: longer ones are refused; raise it if they may come"
     yield "requests have to be sent as the plan's traffic says, to the replica with the fewest; no router is written"
     if len({flow.slot for flow in plan.flows}) > 1:
-        yield "counts are those of the fullest slot; what is rented by the hour may be fewer at other hours"
+        yield "counts are those of the slot with most nodes; at other hours other pools may run, and fewer nodes"

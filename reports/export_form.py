@@ -6,6 +6,7 @@ Kubernetes and Terraform read nothing else. Money is USD a year, carbon kg CO2e 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
@@ -30,6 +31,11 @@ class Answers(Part):
     usd_per_year: float | None
     kg_co2e_per_year: float | None
 
+    @property
+    def made_by(self) -> str:
+        """Which question, in which version, answered by what."""
+        return f"Scenario {self.scenario}, sha256 {self.scenario_sha256}; made by argosy {self.argosy}."
+
 
 class ServedModel(Part):
     """Weights of one workload at one precision."""
@@ -39,10 +45,14 @@ class ServedModel(Part):
     workload: str
     catalog_model: str
     precision: str
+    parameters: float
+    """Count, all experts included."""
     checkpoint: str
     """What the engine loads. Begins with `FILL-IN` where the catalog knows no checkpoint of this precision."""
     other_checkpoints: list[str] = Field(default_factory=list)
     """Further published checkpoints of the same architecture."""
+    note: str = ""
+    """What is left to the user about it."""
 
 
 class Pool(Part):
@@ -57,8 +67,8 @@ class Pool(Part):
     offer: str
     accelerator: str
     procurement: Procurement
-    replicas: int = Field(ge=1)
-    """The most over the slots."""
+    replicas: int = Field(ge=0)
+    """In the slot with most nodes, which is that of the node groups: all of them fit on these nodes together."""
     replicas_by_slot: dict[str, int]
     devices_per_replica: int = Field(ge=1)
     tensor_parallel: int = Field(ge=1)
@@ -153,6 +163,10 @@ class Deployment(Part):
     def model(self, name: str) -> ServedModel:
         """The entry of `models` by its name."""
         return next(one for one in self.models if one.name == name)
+
+    def notes_on(self, models: Sequence[ServedModel]) -> list[str]:
+        """What is left to the user, of these models and in general."""
+        return [*(model.note for model in models if model.note), *self.notes]
 
     @property
     def slots(self) -> list[str]:
