@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from optimizer.offers import Hire
-from optimizer.plan import FleetChange
+from optimizer.plan_today import FleetChange
 from optimizer.program import Program
 from optimizer.today import Place, Standing, standing
 from physics.capital import rent_usd

@@ -13,6 +13,7 @@ from pydantic import Field
 from optimizer.plan_base import Interval, Part, Status
 from optimizer.plan_binding import Binding, LimitsTogether, MostDemand, Swing
 from optimizer.plan_repr import Shown
+from optimizer.plan_today import AsItIs, FleetChange
 
 SCHEMA_VERSION = "1.0"
 Stop = Literal["gap", "infeasible", "no_candidate", "time_limit", "interrupt"]
@@ -142,26 +143,6 @@ class Charge(Part):
     offer: str
     procurement: str
     value: float
-
-
-class FleetChange(Part):
-    """What becomes of today's nodes of one kind in one region, or what comes beside them."""
-
-    kind: Literal["keep", "off", "move", "retire", "return", "buy", "commit", "rent"]
-    """`off`: kept without running, or a commitment paid and not used. `return`: no longer rented by the hour."""
-    region: str
-    """Where they are today; of new ones, where they come."""
-    to_region: str | None = None
-    """Only of a move."""
-    accelerator: str
-    offer: str
-    procurement: str
-    nodes: int
-    one_off_usd: float
-    """Paid once for all of them: purchase, move or retirement less resale; below 0 where resale brings more."""
-    usd_per_year: float
-    """What they add to the year's bill: purchase, maintenance, rent, and other one-off costs spread. Electricity,
-    start-ups, licences of what is not rented by the hour, and what is paid whatever is decided are not in it."""
 
 
 class Loss(Part):
@@ -342,6 +323,8 @@ class Plan(Part, Shown):
     charges: list[Charge] = Field(default_factory=list)
     changes: list[FleetChange] = Field(default_factory=list)
     """Only where the scenario states today's fleet: what becomes of it, and what comes beside it."""
+    as_it_is: AsItIs | None = None
+    """The same: what it would do unchanged."""
     readings: list[ReadingLine] = Field(default_factory=list)
     losses: list[Loss] = Field(default_factory=list)
     binding: list[Binding] = Field(default_factory=list)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from optimizer import milp
 from optimizer.answer import Answer
+from optimizer.as_it_is import with_as_it_is
 from optimizer.assumptions import assumptions
 from optimizer.cross_check import cross_checked
 from optimizer.explain import Solved, bindings, rejected
@@ -62,7 +63,8 @@ def solve(
         scenario: the question, from `scenarios.load`.
         binding: price each limit by solving again with it relaxed by 5 %.
         curves: relax by 1, 5 and 10 % instead.
-        insurance: where the scenario asks for a confidence, solve again without it to say what it costs.
+        insurance: where the scenario asks for a confidence, solve again without it to say what it costs; where it
+            states today's fleet, solve again without any change of it.
         ways: where nothing fits, look beyond single limits for ways out: combinations of them, and additions.
         progress: called with incumbent, bound and gap while the solver works.
         time_limit: seconds for the main solve; default from the scenario.
@@ -133,6 +135,9 @@ def solve(
     if go_on and insurance and plan.confidence is not None:
         plan = insured(scenario, plan, options, progress, check)
         go_on = plan.insurance is not None  # Ctrl-C there ends all re-solves
+    if go_on and insurance and scenario.today is not None:
+        plan = with_as_it_is(plan, program, options, progress, check)
+        go_on = plan.as_it_is is not None
     if go_on and binding:
         solved = Solved(program, live, raw)
         priced = bindings(scenario, plan, solved, CURVE if curves else RELAXATION, progress)

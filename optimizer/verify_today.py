@@ -6,7 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from optimizer.plan import FleetChange, Plan
+from optimizer.plan import Plan
+from optimizer.plan_today import FleetChange
 from optimizer.verify_nodes import HOURS_A_YEAR, NodeFacts, committed_price
 from optimizer.verify_types import Findings, NodeKey
 from optimizer.verify_world import World
