@@ -9,7 +9,7 @@ from optimizer.plan import Plan
 from reports.charts import LIGHT, Chart, bare, colour, filled, short
 from reports.content import Table, columns
 from reports.names import Places
-from reports.words import listed, mass, money, percent, plain, scale, spoken
+from reports.words import device, listed, mass, money, percent, plain, scale, spoken
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,10 +18,31 @@ _ROW = 30
 _SHOWN = 10
 
 
-def bills(plan: Plan, places: Places) -> dict[str, list[Chart]]:
-    """Charts by the section they belong to."""
-    charts = {"money": waterfall(plan), "carbon": carbon(plan, places)}
-    return {section: [chart] for section, chart in charts.items() if chart is not None}
+def devices(plan: Plan, places: Places) -> Chart | None:
+    """Devices by region and kind; the most over the slots."""
+    held: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    for line in plan.nodes:
+        if line.nodes:
+            held[line.region][device(line.accelerator)] += line.nodes * line.devices_per_node
+    if not held:
+        return None
+    sums = {region: sum(kinds.values()) for region, kinds in held.items()}
+    regions = sorted(sums, key=lambda region: (-sums[region], region))[:_SHOWN]
+    kinds = sorted({kind for one in held.values() for kind in one})
+    body = tuple(
+        (places.city(region), *(f"{held[region].get(kind, 0):,.0f}" for kind in kinds), f"{sums[region]:,.0f}")
+        for region in regions
+    )
+    table = Table(columns("region", *(f">{kind}" for kind in kinds), ">all"), body, None, "Devices by region and kind")
+    says = "; ".join(
+        f"{places.city(region)}: {listed(f'{value:,.0f} {kind}' for kind, value in sorted(held[region].items()))}"
+        for region in regions
+    )
+    rows = [(places.city(region), held[region]) for region in regions]
+    height = 110 + 42 * len(regions)
+    return Chart(
+        "devices", "What stands where", f"{says}.", table, lambda axes: _draw_stacks(axes, rows, kinds), height
+    )
 
 
 def limit_on(plan: Plan, name: str) -> float | None:
@@ -134,14 +155,15 @@ def carbon(plan: Plan, places: Places) -> Chart | None:
         f"Where the carbon comes from ({basis} basis)",
         says,
         Table(heads, body, None, f"CO2e a year by region and part, {basis} basis"),
-        lambda axes: _draw_carbon(axes, [(places.city(one), held[one]) for one in regions], parts, cap),
+        lambda axes: _draw_stacks(axes, [(places.city(one), held[one]) for one in regions], parts, "kg"),
         110 + 42 * len(regions),
     )
 
 
-def _draw_carbon(axes: Axes, rows: list[tuple[str, dict[str, float]]], parts: list[str], cap: float | None) -> None:
+def _draw_stacks(axes: Axes, rows: list[tuple[str, dict[str, float]]], parts: list[str], unit_name: str = "") -> None:
+    """A bar a region, stacked by part, with its sum behind it."""
     most = max(sum(held.values()) for _, held in rows)
-    unit = scale("kg", most)
+    unit = scale(unit_name, most)
     for row, (_, held) in enumerate(rows):
         start = 0.0
         for place, part in enumerate(parts):

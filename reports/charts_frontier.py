@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from optimizer.frontier import Frontier
 from optimizer.plan import Plan
 from reports.charts import LIGHT, Chart
-from reports.content import Paragraph, Section, section
+from reports.content import Paragraph, Section, Table, section
 from reports.frontier_page import account, page
 from reports.words import scale, together
 
@@ -21,21 +21,26 @@ def frontier(found: Frontier, plan: Plan) -> tuple[Section | None, list[Chart]]:
     """What may be traded for what: the points as a table, and the picture of them."""
     told = page(found)
     points = next((one for one in told.sections if one.key == "points"), None)
-    parts = [Paragraph(told.headline), *(points.parts if points else ())]
     title = f"What {account(found.x)} buys in {account(found.y)}"
-    return section("frontier", title, parts), [_chart(found, plan)] if found.points and points else []
+    if points is None:
+        return section("frontier", title, [Paragraph(told.headline)]), []
+    chart = _chart(found, plan)
+    return section("frontier", title, [Paragraph(told.headline), chart.table]), [chart]
 
 
 def _chart(found: Frontier, plan: Plan) -> Chart:
     pages = {one.key: one for one in page(found).sections}
-    (table,) = pages["points"].parts
+    (points,) = pages["points"].parts
+    assert isinstance(points, Table)
+    caption = f"Fleets that none beats, by {account(found.y)}"
+    table = Table(points.columns, points.rows, points.total, caption)
     knee = next((point for point in found.points if point.knee), None)
     says = f"{len(found.points)} fleets that none beats both in {account(found.x)} and in {account(found.y)}."
     if knee is not None:
         x, y = together(found.x_unit, [knee.x])[0], together(found.y_unit, [knee.y])[0]
         says += f" The knee is at {x} and {y}."
     title = f"{account(found.x).capitalize()} against {account(found.y)}: the fleets that none beats"
-    return Chart("frontier", title, says, table, lambda axes: _draw(axes, found, plan), 330)  # type: ignore[arg-type]
+    return Chart("frontier", title, says, table, lambda axes: _draw(axes, found, plan), 330)
 
 
 def _draw(axes: Axes, found: Frontier, plan: Plan) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from optimizer.plan import Binding, Plan, ReadingLine, Repair
+from optimizer.plan import Plan, ReadingLine, Repair
 from reports.charts import LIGHT, Chart, bare, short
 from reports.content import Table, columns
 from reports.names import Places
-from reports.summary import effect, quantity
-from reports.words import device, money, percent, percentile, plain, scale, spoken, together
+from reports.summary import quantity
+from reports.words import listed, money, percent, percentile, plain, spoken, together
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,8 +39,9 @@ def headroom(plan: Plan, places: Places) -> Chart | None:
         None,
         "How much of each limit is used, fullest first",
     )
-    full = sum(share > 0.999 for _, share, _ in rows)
-    says = f"{full} of these limits are used to the full; the fullest is {rows[0][0]}."
+    full = [name for name, share, _ in rows if share > 0.999]
+    fullest = f"Fullest: {rows[0][0]}, {percent(rows[0][1], 3)}."
+    says = f"Used to the full: {listed(full)}." if full else fullest
     return Chart(
         "room", "How full each limit is", says, table, lambda axes: _draw_room(axes, rows), 60 + 30 * len(rows)
     )
@@ -63,19 +64,20 @@ def used(reading: ReadingLine) -> float | None:
 def full_limits(plan: Plan, places: Places) -> list[str]:
     """Limits that leave no room, in words."""
     full = [one for one in plan.readings if one.name not in _OUR_OWN and (used(one) or 0.0) > 0.999]
-    return list(dict.fromkeys(f"{_limit_name(one, places)}: {_value_of(one)}" for one in full))
+    return list(dict.fromkeys(f"the {_limit_name(one, places)}: {_value_of(one)}" for one in full))
 
 
 def _limit_name(reading: ReadingLine, places: Places) -> str:
     if reading.name == "quota" and " in " in reading.where:
-        accelerator, _, region = reading.where.partition(" in ")
-        return f"quota of {device(accelerator)}, {places.city(region).split(' (')[0]}"
+        return places.limit(f"quota {reading.where.replace(' in ', ' ', 1)}").removeprefix("the ")
+    if reading.name in ("min regions", "max regions"):
+        return places.limit(reading.name).removeprefix("the ")
     return spoken(reading.name) + (f" {percentile(reading.percentile)}" if reading.percentile else "")
 
 
 def _value_of(reading: ReadingLine) -> str:
     value, limit = together(reading.unit, [reading.value, reading.limit])
-    return f"{value}, at {'most' if reading.sense == '<=' else 'least'} {limit}"
+    return f"{value} of at {'most' if reading.sense == '<=' else 'least'} {limit}"
 
 
 def _draw_room(axes: Axes, rows: list[tuple[str, float, str]]) -> None:
@@ -95,87 +97,13 @@ def _draw_room(axes: Axes, rows: list[tuple[str, float, str]]) -> None:
         axes.text(
             1.015,
             row,
-            f"{percent(share, 3)}  ({value.split(',')[0]})" if len(value) < 60 else percent(share, 3),
+            f"{percent(share, 3)}  ({value.split(' of at ')[0]})" if len(value) < 60 else percent(share, 3),
             va="center",
         )
     axes.axvline(1.0, color=LIGHT["red"], linewidth=1.4)
-    axes.set_yticks(range(len(rows)), [short(name, 26) for name, _, _ in rows])
+    axes.set_yticks(range(len(rows)), [short(name.split(" (")[0], 26) for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.5)
-    axes.set_xticks([])
-    bare(axes)
-
-
-def tornado(plan: Plan, places: Places) -> Chart | None:
-    """What moving each limit alone changes in what was made least; an interval is what the two gaps leave open."""
-    carbon = plan.objective is not None and plan.objective.account.startswith("kg")
-    best: dict[str, Binding] = {}
-    for line in plan.binding:
-        if max(map(abs, _change(line, carbon))) >= 1.0 and (line.key not in best or abs(line.relaxation - 0.05) < 1e-9):
-            best[line.key] = line
-    lines = sorted(best.values(), key=lambda line: (not line.resolved, min(_change(line, carbon)), line.limit))[:_SHOWN]
-    if not lines:
-        return None
-    unit = "kg" if carbon else "USD"
-    rows = tuple(
-        (places.change(line.limit, line.change), effect(_change(line, carbon), unit), "yes" if line.resolved else "no")
-        for line in lines
-    )
-    what = "carbon" if carbon else "money"
-    table = Table(
-        columns("if this moves", f"{what} a year", "resolved"), rows, None, f"What moving each limit changes in {what}"
-    )
-    says = f"Most: {rows[0][0]} {rows[0][1]} a year."
-    return Chart(
-        "moves",
-        f"What moving each limit is worth, {what} a year",
-        says,
-        table,
-        lambda axes: _draw_moves(
-            axes, [(_move_name(line, places), _change(line, carbon), line.resolved) for line in lines], unit
-        ),
-        70 + 32 * len(lines),
-    )
-
-
-def _change(line: Binding, carbon: bool) -> tuple[float, float]:
-    return line.kg_co2e_per_year_change if carbon else line.usd_per_year_change
-
-
-def _move_name(line: Binding, places: Places) -> str:
-    name = places.limit(line.limit).removeprefix("the ").split(" (")[0]
-    return short(name, 30)
-
-
-def _draw_moves(axes: Axes, rows: list[tuple[str, tuple[float, float], bool]], unit: str) -> None:
-    ends = [end for _, change, _ in rows for end in change]
-    low, high = min(0.0, *ends), max(0.0, *ends)
-    wide = (high - low) or 1.0
-    for row, (_, (least, most), resolved) in enumerate(rows):
-        far = least if abs(least) >= abs(most) else most
-        tone = LIGHT["grey"] if not resolved else LIGHT["teal"] if far < 0 else LIGHT["orange"]
-        if resolved:
-            axes.barh(row, far, height=0.6, color=tone)
-        if most - least > 0.004 * wide:
-            span: dict[str, Any] = {
-                "facecolor": "none" if resolved else tone,
-                "edgecolor": LIGHT["bg"],
-                "hatch": "///",
-                "linewidth": 0,
-            }
-            axes.barh(row, most - least, left=least, height=0.6, **span)
-        words = scale(unit, far).write(far) if resolved else "not resolved"
-        outside = far - wide * 0.012 if far < 0 else far + wide * 0.012
-        if far < 0 and abs(far) > 0.3 * wide:
-            axes.text(far + wide * 0.012, row, words, color=LIGHT["bg"], ha="left", va="center", fontweight="bold")
-        else:
-            axes.text(outside, row, words, ha="right" if far < 0 else "left", va="center")
-    axes.axvline(0, color=LIGHT["soft"], linewidth=1)
-    axes.set_yticks(range(len(rows)), [name for name, _, _ in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(
-        low - 0.02 * wide - (0.2 * wide if high > 0 else 0), high + (0.25 * wide if high > 0 else 0.01 * wide)
-    )
     axes.set_xticks([])
     bare(axes)
 
@@ -187,7 +115,7 @@ def ways_out(plan: Plan, places: Places) -> Chart | None:
         if one.to is not None and one.usd_per_year is not None and one.verified:
             found.setdefault(one.key or one.says, one)
     ways = sorted(found.values(), key=lambda one: one.usd_per_year or 0.0)[:_SHOWN]
-    if not ways:
+    if len(ways) < 2:
         return None
     rows = [(_way(one, places), one.usd_per_year or 0.0) for one in ways]
     table = Table(

@@ -45,14 +45,17 @@ def loads(plan: Plan) -> dict[str, list[SlotLoad]]:
     for line in plan.lines:
         for entry in line.by_slot:
             capacity[line.workload, entry.slot] += line.capacity_requests_per_s * entry.replicas / max(1, line.replicas)
-    left: dict[tuple[str, str], list[tuple[float, float | None]]] = defaultdict(list)
+    left: dict[tuple[str, str], float] = {}
+    shares: dict[str, float | None] = {}
     for loss in plan.losses:
         if loss.what == "node":
-            left[loss.workload, loss.slot].append((loss.served_requests_per_s, loss.required_share))
+            shares[loss.workload] = loss.required_share
+            for slot, rate_left in (loss.by_slot or {loss.slot: loss.served_requests_per_s}).items():
+                left[loss.workload, slot] = min(rate_left, left.get((loss.workload, slot), rate_left))
     found: dict[str, list[SlotLoad]] = defaultdict(list)
     for workload, slot in load:
         asked = load[workload, slot]
-        after, share = min(left.get((workload, slot), []), key=lambda pair: pair[0], default=(None, None))
+        after, share = left.get((workload, slot)), shares.get(workload)
         required = asked * share if share is not None else None
         found[workload].append(SlotLoad(slot, asked, capacity[workload, slot], after, required))
     return dict(found)

@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from optimizer.plan import Plan
-from reports import ages, charts_bills, charts_limits, charts_load, map
+from reports import ages, charts_bills, charts_limits, charts_load, charts_tornado, map
 from reports.charts import Chart
 from reports.content import Content, Section
 from reports.glance import Tile, badge, holds, tiles
@@ -21,8 +21,9 @@ from reports.report import report
 if TYPE_CHECKING:
     from optimizer.frontier import Frontier
 
-_AFTER = {"load": "carbon", "frontier": "load"}
+_AFTER = {"load": "carbon", "frontier": "load", "sensitivity": "binding"}
 """Sections that only a dossier has, and the one after which they come."""
+_TITLES = {"load": "Load against capacity", "sensitivity": "What the inputs are worth"}
 
 
 @dataclass(frozen=True)
@@ -59,8 +60,9 @@ def dossier(
     sections = {one.key: one for one in told.sections}
     sections = ages.with_ages(sections, plan, today or date.today())
     charts = _charts(plan, places, scenario)
-    if charts.get("load"):
-        sections = _put(sections, Section("load", "Load against capacity", ()))
+    for key, section_title in _TITLES.items():
+        if key in charts and key not in sections:
+            sections = _put(sections, Section(key, section_title, ()))
     if frontier is not None:
         from reports import charts_frontier
 
@@ -68,18 +70,18 @@ def dossier(
         charts["frontier"] = drawn
         sections = _put(sections, section) if section is not None else sections
     content = Content(told.title, told.headline, told.tone, tuple(sections.values()))
-    title, held = holds(plan, places)
-    return Dossier(plan, content, charts, badge(plan), tiles(plan), title, held)
+    return Dossier(plan, content, charts, badge(plan), tiles(plan), *holds(plan, places))
 
 
 def _charts(plan: Plan, places: Places, scenario: Any | None) -> dict[str, list[Chart]]:
     found: dict[str, list[Chart | None]] = {
         "repairs": [charts_limits.ways_out(plan, places)],
-        "fleet": [map.chart(plan, places, scenario) if plan.fleet else None],
+        "fleet": [map.chart(plan, places, scenario) if plan.fleet else None, charts_bills.devices(plan, places)],
         "money": [charts_bills.waterfall(plan)],
         "carbon": [charts_bills.carbon(plan, places)],
         "load": list(charts_load.charts(plan, places)) if plan.fleet else [],
-        "binding": [charts_limits.tornado(plan, places)],
+        "binding": [charts_tornado.limits(plan, places)],
+        "sensitivity": [charts_tornado.inputs(plan)],
         "limits": [charts_limits.headroom(plan, places)],
     }
     kept = {key: [one for one in held if one is not None] for key, held in found.items()}

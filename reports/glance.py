@@ -42,10 +42,10 @@ def tiles(plan: Plan) -> tuple[Tile, ...]:
         return _none(plan)
     found = [_cost(plan), _carbon(plan)]
     nodes = sum(line.nodes for line in plan.nodes)
+    devices = sum(line.nodes * line.devices_per_node for line in plan.nodes)
     regions = len({line.region for line in plan.nodes if line.nodes})
-    devices = plan.accounts.get("devices")
-    if devices is not None:
-        found.append(Tile("Devices", number(devices, 9), f"{count(nodes, 'node')} in {count(regions, 'region')}"))
+    most = ", at the most" if any(len(set(line.by_slot.values())) > 1 for line in plan.nodes) else ""
+    found.append(Tile("Devices", f"{devices:,}", f"{count(nodes, 'node')} in {count(regions, 'region')}{most}"))
     found.append(_served(plan))
     found.append(_proof(plan))
     return tuple(one for one in found if one is not None)
@@ -87,7 +87,7 @@ def _proof(plan: Plan) -> Tile:
 def _none(plan: Plan) -> tuple[Tile, ...]:
     found = [Tile("Fleet", "none", badge(plan))]
     if plan.conflict:
-        found.append(Tile("Limits that clash", str(len(plan.conflict)), "none of them can be left out"))
+        found.append(Tile("Limits that clash", str(len(plan.conflict)), "without any one of them the rest can hold"))
     ways = [one for one in plan.repairs if one.to is not None and one.verified]
     if plan.repairs:
         found.append(
@@ -108,7 +108,7 @@ def holds(plan: Plan, places: Places) -> tuple[str, tuple[str, ...]]:
     carbon = plan.objective is not None and plan.objective.account.startswith("kg")
     found: dict[str, Binding] = {}
     for line in sorted(plan.binding, key=lambda line: _gain(line, carbon)):
-        if line.resolved and _gain(line, carbon) < -1.0:
+        if line.resolved and line.relaxation > 0 and _gain(line, carbon) < -1.0:
             found.setdefault(line.key, line)
     if found:
         return "What holds it back", tuple(_sentence(line, places) for line in list(found.values())[:_HELD])
@@ -117,14 +117,14 @@ def holds(plan: Plan, places: Places) -> tuple[str, tuple[str, ...]]:
 
 
 def _gain(line: Binding, carbon: bool) -> float:
-    return sum(line.kg_co2e_per_year_change if carbon else line.usd_per_year_change) / 2
+    return sum((line.kg_co2e_per_year_change if carbon else line.usd_per_year_change) or (0.0, 0.0)) / 2
 
 
 def _sentence(line: Binding, places: Places) -> str:
     """Every step of a limit: what it would save, and what it would do to carbon."""
     start, _, to = places.step(line.limit, line.change).partition(" -> ")
-    usd = effect(line.usd_per_year_change, "USD", "save", "cost")
-    kg = effect(line.kg_co2e_per_year_change, "kg", "save", "add")
+    usd = effect(line.usd_per_year_change or (0.0, 0.0), "USD", "save", "cost")
+    kg = effect(line.kg_co2e_per_year_change or (0.0, 0.0), "kg", "save", "add")
     if kg.startswith("save ") and usd.startswith("save "):
         kg = kg.removeprefix("save ")
     said = [f"{usd} a year"] if usd != "no change" else []

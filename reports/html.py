@@ -130,6 +130,9 @@ def _section(found: Dossier, section: Any, ids: Iterator[str]) -> dict[str, Any]
         for one in found.charts_of(section)
     ]
     parts = [_part(part, ids) for part in section.parts]
+    for part in parts:
+        if part["kind"] == "table" and not part["caption"]:
+            part["caption"] = section.title
     return {"id": f"section-{section.key}", "title": section.title, "charts": charts, "parts": parts}
 
 

@@ -186,6 +186,7 @@ def _draw(axes: Axes, spots: list[Place], arcs: list[Arc]) -> None:
     from matplotlib.path import Path
 
     west, east, south, north, stretch = window(spots, WIDTH / _HEIGHT)
+    axes.fill([west, east, east, west], [south, south, north, north], color=LIGHT["panel"], zorder=0)
     vertices: list[Point] = []
     codes: list[Any] = []
     for ring in land():
