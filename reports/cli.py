@@ -16,6 +16,7 @@ from reports.accuracy import calibrate, validate
 from reports.alternatives import alternatives
 from reports.cheapest import cheapest
 from reports.compare import compare
+from reports.export import Target, export
 from reports.frontier import frontier
 from reports.problems import INTERRUPTED, failed
 from reports.repair import repair
@@ -24,7 +25,10 @@ from reports.simulate import simulate
 from reports.whatif import whatif
 from reports.whynot import whynot
 
-_SOLVING = ("solve", "explain", "cheapest", "whatif", "compare", "repair", "whynot", "frontier", "alternatives", "report")
+_SOLVING = (
+    *("solve", "explain", "cheapest", "whatif", "compare", "repair"),
+    *("whynot", "frontier", "alternatives", "report"),
+)
 
 app = typer.Typer(
     add_completion=False,
@@ -133,6 +137,7 @@ app.command()(compare)
 app.command()(frontier)
 app.command()(alternatives)
 app.command()(simulate)
+app.command()(export)
 app.command()(report)
 
 
@@ -191,8 +196,16 @@ def scenarios(as_json: options.Json = False, markdown: options.Markdown = False)
 @app.command()
 def schema(
     plan: Annotated[bool, typer.Option("--plan", help="Of the answer instead of the question.")] = False,
+    exported: Annotated[
+        Target | None, typer.Option("--export", help="Of what `argosy export --to` writes; tables have none.")
+    ] = None,
 ) -> None:
     """Print the JSON Schema of a scenario file, for editors and checks."""
+    if exported is not None:
+        from reports.export import schema_json as schema_of
+
+        print(json.dumps(schema_of(exported), indent=2))
+        return
     if plan:
         from optimizer.plan import Plan
 

@@ -143,7 +143,7 @@ def _pool(
     )
     as_it_is = f"{line.workload}:{line.precision}" in chosen or bool(_published_in(scenario, line.workload))
     return Pool(
-        name=labels.label(line.workload, line.accelerator, line.precision, f"tp{line.tensor_parallel}"),
+        name=labels.label(line.workload, line.accelerator, line.precision, _parallel(line), line.procurement),
         workload=line.workload,
         model=models[line.workload, line.precision].name,
         engine=workload.engine,
@@ -168,6 +168,11 @@ def _pool(
         if workload.engine == ENGINE
         else [],
     )
+
+
+def _parallel(line: FleetLine) -> str:
+    pipeline = f"pp{line.pipeline_parallel}" if line.pipeline_parallel > 1 else ""
+    return f"tp{line.tensor_parallel}{pipeline}"
 
 
 def _placed(plan: Plan, row: int) -> int:
@@ -256,8 +261,9 @@ def _notes(plan: Plan, regions: Sequence[Region]) -> Iterable[str]:
                 "devices; vLLM spreads them over all devices of the replica"
             )
     yield "--max-num-seqs is the plan's batch: requests beyond it wait, and the waiting times are planned with that"
-    if any("--max-model-len" in pool.engine_arguments for region in regions for pool in region.pools):
-        yield "--max-model-len is the longest request of the scenario: longer ones are refused; raise it if they may come"
+    arguments = {argument for region in regions for pool in region.pools for argument in pool.engine_arguments}
+    if "--max-model-len" in arguments:
+        yield "--max-model-len is the longest request of the scenario: longer ones are refused, unless you raise it"
     yield "requests have to be sent as the plan's traffic says, to the replica with the fewest; no router is written"
     if len({flow.slot for flow in plan.flows}) > 1:
-        yield "counts are those of the slot with most nodes; at other hours other pools may run, and fewer nodes"
+        yield "counts are those of each node type's fullest slot; at other hours other pools may run, on fewer nodes"

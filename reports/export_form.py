@@ -68,7 +68,7 @@ class Pool(Part):
     accelerator: str
     procurement: Procurement
     replicas: int = Field(ge=0)
-    """In the slot with most nodes, which is that of the node groups: all of them fit on these nodes together."""
+    """In the slot with most nodes of its type, as in the node groups: they fit on these nodes together."""
     replicas_by_slot: dict[str, int]
     devices_per_replica: int = Field(ge=1)
     tensor_parallel: int = Field(ge=1)

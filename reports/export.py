@@ -1,0 +1,179 @@
+"""The command `argosy export`: a verified plan as files that other tools read."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from reports import options
+from reports.extras import need
+from reports.problems import INTERNAL, wrong_flag
+
+if TYPE_CHECKING:
+    from optimizer.plan import Plan
+    from reports.export_form import Deployment
+    from scenarios import Scenario
+
+
+class Target(StrEnum):
+    """What a plan may be exported to."""
+
+    json = "json"
+    csv = "csv"
+    xlsx = "xlsx"
+    skypilot = "skypilot"
+    kubernetes = "kubernetes"
+    terraform = "terraform"
+
+
+_FOLDERS = (Target.csv, Target.skypilot, Target.kubernetes, Target.terraform)
+_TABLES = (Target.csv, Target.xlsx)
+_FAILURES_TOLD = 20
+_NEEDS = {Target.xlsx: ("xlsxwriter",), Target.skypilot: ("jinja2",), Target.kubernetes: ("jinja2",)}
+
+
+def export(
+    plan: Annotated[
+        str, typer.Argument(metavar="PLAN", help="A plan written by --output or --json, or a scenario to solve first.")
+    ],
+    to: Annotated[Target, typer.Option("--to", help="What to write.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="PATH", help="A file for json and xlsx, else a new folder.")
+    ],
+    scenario: Annotated[
+        str, typer.Option(metavar="FILE", help="The scenario that the plan answers; shipped ones are found by name.")
+    ] = "",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORKLOAD=ID", help="The checkpoint to load; also WORKLOAD:PRECISION=ID; repeat."),
+    ] = None,
+    image: Annotated[
+        str, typer.Option(metavar="NAME", help="The container image, of kubernetes; its maker's latest if left out.")
+    ] = "",
+    quiet: options.Quiet = False,
+) -> None:
+    """Write a plan as neutral JSON, for a spreadsheet, or as files for SkyPilot, Kubernetes or Terraform."""
+    from reports.question import is_plan, question
+
+    checkpoints = chosen(model)
+    if to in _TABLES and model:
+        raise wrong_flag("--model", f"nothing is loaded from {to.value}", "leave it out")
+    if image and to is not Target.kubernetes:
+        raise wrong_flag("--image", f"{to.value} names no image", "it goes with --to kubernetes")
+    for package in _NEEDS.get(to, ()):
+        need(f"--to {to.value}", package)
+    _free(to, output)
+    found, asked = question(plan, scenario, quiet, binding=to in _TABLES)
+    if found.fleet is None and to not in _TABLES:
+        print(f"no fleet, so nothing is exported: its status is {found.status}", file=sys.stderr)
+        raise typer.Exit(found.exit_code)
+    if found.fleet is not None:
+        _hold(found, asked)
+    written = _tables(found, to, output) if to in _TABLES else _files(found, asked, to, output, checkpoints, image)
+    for path in written:
+        print(path)
+    raise typer.Exit(0 if is_plan(plan) and found.fleet is not None else found.exit_code)
+
+
+def chosen(written: Sequence[str] | None) -> dict[str, str]:
+    """The checkpoints of the flag."""
+    found = {}
+    for text in written or ():
+        name, is_said, checkpoint = text.partition("=")
+        if not is_said or not name.strip():
+            raise wrong_flag("--model", f'"{text}" does not say which workload', "--model WORKLOAD=CHECKPOINT")
+        found[name.strip()] = checkpoint.strip()
+    return found
+
+
+def _free(to: Target, output: str) -> None:
+    """Refuse before solving what cannot be written after it; files of two plans never lie in one folder."""
+    from reports.run import writable
+
+    path = Path(output)
+    if to not in _FOLDERS:
+        writable("--output", output)
+        return
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a file" if path.is_file() else "a folder with files in it"
+        raise wrong_flag("--output", f"{output} is {what}", f"name a new folder: --to {to.value} writes several files")
+    if not path.absolute().parent.is_dir():
+        raise wrong_flag("--output", f"there is no folder {path.parent}", "make it first")
+
+
+def _hold(plan: Plan, scenario: Scenario) -> None:
+    """Only a plan that holds for its scenario leaves the house; a written one may have been changed since."""
+    from optimizer.verify import verify
+    from reports.words import plain
+
+    checked = verify(scenario, plan)
+    if not checked.passed:
+        print("the plan does not hold for its scenario, so it is not exported:", file=sys.stderr)
+        for failure in checked.failures[:_FAILURES_TOLD]:
+            print(f"  - {plain(failure)}", file=sys.stderr)
+        raise typer.Exit(INTERNAL)
+
+
+def _tables(plan: Plan, to: Target, output: str) -> list[Path]:
+    from reports import spreadsheet
+
+    if to is Target.csv:
+        return spreadsheet.write_csv(plan, output)
+    spreadsheet.write_xlsx(plan, output)
+    return [Path(output)]
+
+
+def _files(
+    plan: Plan, scenario: Scenario, to: Target, output: str, checkpoints: dict[str, str], image: str
+) -> list[Path]:
+    """Everything is made before the first file is written."""
+    from reports.export_build import deployment
+
+    made = deployment(plan, scenario, checkpoints)
+    for note in made.notes_on(made.models):
+        print(f"note: {note}", file=sys.stderr)
+    if to is Target.json:
+        return [_put(Path(output), made.model_dump_json(indent=2) + "\n")]
+    texts = _rendered(made, to, image)
+    home = Path(output)
+    home.mkdir(exist_ok=True)
+    return [_put(home / name, text) for name, text in texts.items()]
+
+
+def _rendered(made: Deployment, to: Target, image: str) -> dict[str, str]:
+    from reports import export_kubernetes, export_skypilot, export_terraform
+
+    if to is Target.kubernetes:
+        return export_kubernetes.files(made, image)
+    return export_skypilot.files(made) if to is Target.skypilot else export_terraform.files(made)
+
+
+def _put(path: Path, text: str) -> Path:
+    from reports.run import write
+
+    write(str(path), text)
+    return path
+
+
+def schema_json(to: Target) -> dict[str, Any]:
+    """The JSON Schema of what `--to` writes: of each document, where a file holds several."""
+    import json
+
+    if to in _TABLES:
+        raise wrong_flag("--export", f"{to.value} has no JSON Schema", "json, skypilot, kubernetes or terraform has")
+    if to is Target.json:
+        from reports.export_form import Deployment
+
+        return Deployment.model_json_schema()
+    if to is Target.terraform:
+        from reports.export_terraform import Variables
+
+        return Variables.model_json_schema()
+    from reports.export_templates import text_of
+
+    return dict(json.loads(text_of(f"{to.value}.schema.json")))
