@@ -12,6 +12,7 @@ from reports import (
     routing_sections,
     service_sections,
     sure_sections,
+    today_sections,
     trust_sections,
     ways_sections,
 )
@@ -48,6 +49,7 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -
 
 def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[Any]:
     return [
+        today_sections.today(plan, places),
         fleet_sections.fleet(plan, places),
         routing_sections.routing(plan, scenario),
         fleet_sections.money(plan),

@@ -7,6 +7,7 @@ from collections import defaultdict
 from optimizer.plan import Binding, Interval, Plan, Repair
 from reports.content import Tone
 from reports.names import Places
+from reports.today_sections import in_a_clause
 from reports.words import (
     count,
     device,
@@ -70,7 +71,9 @@ def served_per_s(plan: Plan) -> float:
 
 
 def purchases(plan: Plan) -> str:
-    """The fleet in a clause: `buy 24 H200 (3 nodes) and rent on demand 8 B200 (1 node)`."""
+    """The fleet in a clause: `buy 24 H200 (3 nodes) and rent on demand 8 B200 (1 node)`; from today's, what changes."""
+    if plan.changes:
+        return in_a_clause(plan)
     nodes: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for line in plan.nodes:
         held = nodes[line.procurement][line.accelerator]
