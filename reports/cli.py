@@ -27,7 +27,7 @@ from reports.whynot import whynot
 
 _SOLVING = (
     *("solve", "explain", "cheapest", "whatif", "compare", "repair"),
-    *("whynot", "frontier", "alternatives", "report"),
+    *("whynot", "frontier", "alternatives", "report", "export"),
 )
 
 app = typer.Typer(
