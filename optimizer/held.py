@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 
@@ -63,10 +64,13 @@ class Held(Part):
     """How a plan does in a changed scenario."""
 
     holds: bool | None
-    """None where the solver ran out of time, or was stopped."""
+    """None where the solver was `stopped`."""
+    stopped: Literal["", "interrupt", "time_limit"] = ""
     breaks: list[Break]
     accounts: dict[str, float]
     """Money, carbon and the other accounts of the fleet there, at the requests that it serves."""
+    objective: float | None = None
+    """What the scenario makes small, in its account's unit, the tie-break of the program included."""
     plan: Plan | None = None
     """The plan with its requests routed anew, verified; only where it holds and was to be checked."""
 
@@ -81,20 +85,29 @@ def held(scenario: Scenario, plan: Plan, *, check: bool = True) -> Held:
     program = fixed_program(scenario, plan)
     options = milp.Options(gap=GAP, time_limit_s=TIME_LIMIT_S, seed=plan.lock.seed)
     found = milp.Solver(program.problem, options).solve()
-    if found.x is not None:
+    if found.x is not None and found.why != "interrupt":
         routed = verified_plan(program, found, options) if check else None
-        return Held(holds=True, breaks=[], accounts=_accounts(program, found.x), plan=routed)
+        return Held(holds=True, breaks=[], **_bill(program, found.x), plan=routed)
     if found.why != "infeasible":
-        return Held(holds=None, breaks=[], accounts={})
+        return _stopped(found)
     elastic = _elastic(program)
     found = milp.Solver(elastic.problem, options).solve()
-    if found.x is None:
-        return Held(holds=False if found.why == "infeasible" else None, breaks=[], accounts={})
-    return Held(holds=False, breaks=list(_breaks(elastic, found.x)), accounts=_accounts(program, found.x))
+    if found.x is None or found.why == "interrupt":
+        return _stopped(found)
+    return Held(holds=False, breaks=list(_breaks(elastic, found.x)), **_bill(program, found.x))
 
 
-def _accounts(program: Program, x: np.ndarray) -> dict[str, float]:
-    return Answer(program, x).accounts
+def _stopped(found: milp.Answer) -> Held:
+    if found.why == "infeasible":  # what no limit of the user's explains, such as a pool without its nodes
+        return Held(holds=False, breaks=[], accounts={})
+    return Held(holds=None, stopped="interrupt" if found.why == "interrupt" else "time_limit", breaks=[], accounts={})
+
+
+def _bill(program: Program, x: np.ndarray) -> dict[str, Any]:
+    """Accounts and objective at a point."""
+    problem = program.problem
+    value = float(problem.cost @ x + problem.offset) * program.objective_unit
+    return {"accounts": Answer(program, x).accounts, "objective": value}
 
 
 def _elastic(program: Program) -> Program:
