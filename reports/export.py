@@ -92,18 +92,15 @@ def chosen(written: Sequence[str] | None) -> dict[str, str]:
 
 
 def _free(to: Target, output: str) -> None:
-    """Refuse before solving what cannot be written after it; files of two plans never lie in one folder."""
-    from reports.run import writable
+    """Refuse before solving what cannot be written after it."""
+    from reports.run import new_folder, writable
 
-    path = Path(output)
-    if to not in _FOLDERS:
-        writable("--output", output)
+    if to in _FOLDERS:
+        new_folder("--output", output)
         return
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        what = "a file" if path.is_file() else "a folder with files in it"
-        raise wrong_flag("--output", f"{output} is {what}", f"name a new folder: --to {to.value} writes several files")
-    if not path.absolute().parent.is_dir():
-        raise wrong_flag("--output", f"there is no folder {path.parent}", "make it first")
+    writable("--output", output)
+    if to is Target.xlsx and Path(output).suffix.lower() != ".xlsx":
+        raise wrong_flag("--output", f"{output}: spreadsheets look at the end of a name", "end it in .xlsx")
 
 
 def _hold(plan: Plan, scenario: Scenario) -> None:
@@ -135,8 +132,9 @@ def _files(
     from reports.export_build import deployment
 
     made = deployment(plan, scenario, checkpoints)
-    for note in made.notes_on(made.models):
-        print(f"note: {note}", file=sys.stderr)
+    for model in made.models:
+        if model.note:
+            print(f"note: {model.note}", file=sys.stderr)
     if to is Target.json:
         return [_put(Path(output), made.model_dump_json(indent=2) + "\n")]
     texts = _rendered(made, to, image)

@@ -24,6 +24,8 @@ def report(
     ],
     html: Annotated[str, typer.Option("--html", metavar="FILE", help="One page that opens without a network.")] = "",
     markdown: Annotated[str, typer.Option("--markdown", metavar="FILE", help="For a pull request.")] = "",
+    xlsx: Annotated[str, typer.Option("--xlsx", metavar="FILE", help="A workbook for a planner.")] = "",
+    csv: Annotated[str, typer.Option("--csv", metavar="FOLDER", help="The same tables as CSV, in a new folder.")] = "",
     frontier: Annotated[
         str,
         typer.Option("--frontier", metavar="N|FILE", help="Cost against carbon: N caps solved, or a frontier's file."),
@@ -44,15 +46,19 @@ def report(
 ) -> None:
     """Write a plan, or the answer to a scenario, as a page or as Markdown: pictures, tables, reasons, sources."""
     from reports.extras import need
-    from reports.run import Asked, writable, write, write_json
+    from reports.run import Asked, new_folder, writable, write, write_json
 
-    if not (html or markdown):
-        raise wrong_flag("--html", "nothing is asked for", "name a file: --html FILE, --markdown FILE or both")
+    if not (html or markdown or xlsx or csv):
+        raise wrong_flag("--html", "nothing is asked for", "name a file: --html, --markdown, --xlsx or --csv")
     if html:
         for package in ("jinja2", "matplotlib"):
             need("--html", package)
     writable("--html", html)
     writable("--markdown", markdown)
+    if xlsx:
+        need("--xlsx", "xlsxwriter")
+        writable("--xlsx", xlsx)
+    new_folder("--csv", csv)
     today = _day(as_of)
     asked = Asked(
         output=output,
@@ -83,6 +89,15 @@ def report(
 
         write(markdown, markdown_file(told), "--markdown")
         written.append(markdown)
+    if xlsx:
+        from reports.spreadsheet import write_xlsx
+
+        write_xlsx(plan, xlsx)
+        written.append(xlsx)
+    if csv:
+        from reports.spreadsheet import write_csv
+
+        written += map(str, write_csv(plan, csv))
     from reports.text import console
 
     out = console()

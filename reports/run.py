@@ -69,6 +69,18 @@ def writable(flag: str, name: str) -> None:
         raise wrong_flag(flag, f"there is no folder {path.parent}", "make it first")
 
 
+def new_folder(flag: str, name: str) -> None:
+    """Refuse a folder that has files in it: those of two answers must not lie together."""
+    if not name:
+        return
+    path = Path(name)
+    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+        what = "a file" if path.is_file() else "a folder with files in it"
+        raise wrong_flag(flag, f"{name} is {what}", "name a new folder: several files are written")
+    if not path.absolute().parent.is_dir():
+        raise wrong_flag(flag, f"there is no folder {path.parent}", "make it first")
+
+
 def amount(flag: str, text: str, kind: str) -> float | None:
     """A flag's quantity in people's units; None when the flag is absent."""
     if not text:
