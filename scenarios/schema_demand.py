@@ -154,8 +154,8 @@ class QualityLoss(Part):
     """The largest loss allowed."""
 
     def of(self, precision: str) -> float | None:
-        """The loss at a precision; None where the user gave none."""
-        return getattr(self, precision)
+        """The loss at a precision; None where the user gave none. FP32 loses nothing."""
+        return 0.0 if precision == "fp32" else getattr(self, precision)
 
 
 def _demand(value: object, info: ValidationInfo) -> tuple[float, ...]:
