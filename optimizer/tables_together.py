@@ -33,7 +33,8 @@ from scenarios.schema import Scenario
 def ask_together(scenarios: Sequence[Scenario]) -> list[Question]:
     """One question for each scenario, with the same hires, pools and bands in the same order.
 
-    A candidate is left out only where one and the same other replaces it in every scenario.
+    Batches are those of the first scenario. A candidate is left out only where one and the same other replaces it in
+    every scenario.
 
     Raises:
         ValueError: the scenarios differ in more than their inputs.
@@ -92,10 +93,10 @@ def _key(hire: Hire) -> tuple:
 
 
 def _tables(scenarios: Sequence[Scenario], hires: list[Offers]) -> list[list[Table]]:
-    """Candidates of every workload, at the batches that any scenario prices: the same rows everywhere."""
+    """Candidates of every workload, at the batches that the first scenario prices: the same rows everywhere."""
     found: list[list[Table]] = [[] for _ in scenarios]
     for name in scenarios[0].workloads:
-        sized = np.unique(np.concatenate([batches(one, one.workloads[name]) for one in scenarios]), axis=0)
+        sized = batches(scenarios[0], scenarios[0].workloads[name])
         for one, scenario, having in zip(found, scenarios, hires, strict=True):
             one.append(table(scenario, scenario.workloads[name], cheapest_device(having), sized=sized))
         rows = [_rows(one[-1]) for one in found]
@@ -146,7 +147,8 @@ def _open(
     priced: Table, node: Node, rows: np.ndarray, most: np.ndarray, exact: np.ndarray, k: int, budget_s: float
 ) -> Variants:
     """The pools in their bands, with nothing to use of those that the ITL limit rules out here."""
-    open_, none = ~priced.over_itl[rows], [()] * rows.size
+    none: list[tuple[str, ...]] = [()] * rows.size
+    open_ = ~priced.over_itl[rows]
     able = in_bands(priced, node, rows[open_], most[open_], exact[open_], k, budget_s, none[: open_.sum()])
     smallest, largest = bands(most, exact)
     use, after = np.zeros_like(smallest), np.zeros_like(smallest)
@@ -164,10 +166,17 @@ def _joined(parts: list[Variants]) -> Variants:
     def stack(name: str) -> np.ndarray:
         return np.concatenate([getattr(part, name) for part in parts])
 
-    names = ("candidate", "latency_class")
-    figures = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
-    tags = [tag for part in parts for tag in part.closed_by]
-    return Variants(*(stack(name) for name in names), tags, *(stack(name) for name in figures))
+    return Variants(
+        candidate=stack("candidate"),
+        latency_class=stack("latency_class"),
+        closed_by=[tag for part in parts for tag in part.closed_by],
+        devices=stack("devices"),
+        lost=stack("lost"),
+        smallest=stack("smallest"),
+        largest=stack("largest"),
+        utilisation=stack("utilisation"),
+        after_loss=stack("after_loss"),
+    )
 
 
 def _kept(tables: list[Table], views: list[Variants]) -> list[Variants] | None:
@@ -201,4 +210,4 @@ def _same_bands(views: list[Variants]) -> list[Variants]:
                     for name, figure in zip(columns, figures, strict=True):
                         new[name][row, at] = figure
             before = (uses, high)
-    return [replace(view, **new, joined=True) for view, new in zip(views, news, strict=True)]
+    return [replace(view, joined=True, **new) for view, new in zip(views, news, strict=True)]  # type: ignore[arg-type]
