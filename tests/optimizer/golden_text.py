@@ -64,7 +64,7 @@ def _fragility() -> Scenario:
 
 
 def _capital() -> Scenario:
-    """Owned, rented by the hour and spot in two slots."""
+    """Owned, committed to, rented by the hour and spot in two slots; some of it is there today."""
     return small_scenario(
         accelerators=["l4"],
         slots=[
@@ -80,8 +80,16 @@ def _capital() -> Scenario:
             "spot": {"availability": 0.9, "max_share": "30%"},
         },
         workloads=chat(**(ONE_WAY | {"demand": {"east": [4.0, 2.0]}})),
-        regions={EAST: {"quota": {"l40s": DROP, "h100-sxm": DROP, "l4": 4}}},
+        regions={EAST: {"quota": {"l40s": DROP, "h100-sxm": DROP, "l4": 4}}, NORTH: {"quota": {"l4": 2}}},
         limits={"budget": "$90k/yr"},
+        today={
+            "nodes": [
+                {"region": EAST, "accelerator": "l4", "nodes": 2, "write_off": "$2k/yr"},
+                {"region": EAST, "procurement": "reserved", "instance": "g6.xlarge", "nodes": 1, "price": "$0.5/h"},
+                {"region": EAST, "procurement": "on_demand", "instance": "g6.xlarge", "nodes": 1},
+            ],
+            "changes": {"retire": "$300/node", "resale": {"l4": "$900"}, "move": "$600/node", "limit": 3},
+        },
     )
 
 

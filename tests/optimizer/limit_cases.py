@@ -147,5 +147,16 @@ CASES: dict[str, LimitCase] = {
         "precision",
         closed=True,
     ),
+    "changes": LimitCase(
+        lambda: small_scenario(
+            today={
+                "nodes": [{"region": EAST, "accelerator": "l40s", "nodes": 4, "write_off": "$6k/yr"}],
+                "changes": {"retire": "$0/node", "resale": {"l40s": "$3k"}, "limit": 1},
+            }
+        ),
+        ("capital.changes",),
+        "changes",
+        "changes, nodes",
+    ),
     "spot share": LimitCase(_spot, ("capital.spot_share",), "spot share", "on spot"),
 }

@@ -32,6 +32,7 @@ KINDS = {
     "ttft",
     "itl",
     "precisions",
+    "changes",
     "spot share",
 }
 

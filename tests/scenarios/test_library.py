@@ -21,6 +21,7 @@ FAMILY = {
     "capstone_long",
     "capstone_slides",
     "capstone_diurnal",
+    "capstone_today",
     "melange",
 }
 
@@ -154,6 +155,7 @@ DIFFERENCES = {
     "capstone_long": {"workloads"},
     "capstone_slides": {"origins", "workloads", "regions", "limits", "carbon_basis"},
     "capstone_diurnal": {"slots", "workloads", "solver"},
+    "capstone_today": {"limits", "today"},
 }
 
 
@@ -175,6 +177,9 @@ def test_what_the_others_ask():
     assert literal.limits.min_regions == 1
     (long,) = scenarios.load("capstone_long").workloads["chat"].shapes
     assert (long.prompt_tokens, long.output_tokens) == (4000, 1000)
+    today = scenarios.load("capstone_today")
+    assert today.limits.carbon_kg_per_year == 200e3 and today.today is not None
+    assert sum(entry.nodes for entry in today.today.nodes) == 20
     slides = scenarios.load("capstone_slides")
     assert slides.workloads["chat"].ttft.limit_s == pytest.approx(0.1) and slides.limits.carbon_kg_per_year is None
     assert set(slides.regions) == {"aws/us-east-1", "aws/eu-west-1"}
