@@ -14,10 +14,11 @@ from typing import Literal
 import numpy as np
 
 from optimizer import milp
-from optimizer.alternative_goals import Goal, Wide, fixed_fleet, goals
+from optimizer.alternative_goals import Goal, goals
 from optimizer.cross_check import cross_checked
 from optimizer.explain import rejected
 from optimizer.frontier_point import Watch
+from optimizer.grown import Wide, fixed_fleet
 from optimizer.other_goals import verified_plan, with_most_cost
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Stop
 from optimizer.polish import simplest

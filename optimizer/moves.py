@@ -31,14 +31,25 @@ class Move:
     scenario: Scenario
 
 
-def fraction(limit: Elastic, wanted: float, node_devices: float) -> float:
-    """The relaxation to try: at least one node of a quota or of the changes, at least one region of a count."""
+def step(limit: Elastic, wanted: float, node_devices: float, regions: int) -> float | None:
+    """The move to try for a relaxation by `wanted` (below 0: a tightening); None where there is no such move.
+
+    A quota moves by whole nodes of `node_devices`, counts of regions and of changed nodes by whole ones, at least one.
+    No share rises above 1, and no more regions are asked for than there are.
+    """
     kind = limit.name.split()[0]
-    if kind == "quota":
-        return max(wanted, node_devices / limit.value)
-    if kind in ("min", "max", CHANGES):
-        return max(wanted, 1.0 / size(limit.name, limit.value))
-    return wanted
+    whole = {"quota": node_devices, "min": 1.0, "max": 1.0, CHANGES: 1.0}.get(kind)
+    by = wanted
+    if whole:
+        of = size(limit.name, limit.value)
+        by = math.copysign(max(math.ceil(abs(wanted) * of / whole - 1e-9), 1) * whole / of, wanted)
+    to = relaxed_value(limit, by)
+    if kind in ("node", "region", "spot") and to > 1.0:
+        by, to = abs(1.0 / limit.value - 1.0) * math.copysign(1.0, wanted), 1.0
+    least, most = {"min": (1, regions), "max": (1, regions), "quota": (0, math.inf), CHANGES: (0, math.inf)}.get(
+        kind, (0.0, math.inf)
+    )
+    return by if abs(by) > 1e-9 and least - 1e-9 <= to <= most + 1e-9 else None
 
 
 def size(limit: str, value: float) -> float:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from optimizer.plan_base import Interval, Part
 
-Asked = Literal["solved", "kept", "no_fleet", "stopped"]
+Asked = Literal["solved", "kept", "implied", "no_fleet", "stopped"]
 
 
 class NodeChange(Part):
@@ -39,8 +39,9 @@ class Binding(Part):
     """Values before and after, in `unit`; `to` is None where the limit was dropped."""
     unit: str = ""
     status: Asked = "solved"
-    """`kept`: the plan keeps the tighter limit as it is, so nothing was solved. `no_fleet`: proven that no fleet holds
-    the tighter limit. `stopped`: the solver found neither in its time."""
+    """`kept`: the plan keeps the tighter limit as it is, so nothing was solved. `implied`: a larger move of the same
+    limit the same way changes nothing, so this one does not. `no_fleet`: proven that no fleet holds the tighter limit.
+    `stopped`: the solver found neither in its time."""
     usd_per_year_change: Interval | None
     """None where there is no fleet to compare with."""
     kg_co2e_per_year_change: Interval | None

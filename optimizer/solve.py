@@ -13,7 +13,7 @@ from optimizer.answer import Answer
 from optimizer.as_it_is import with_as_it_is
 from optimizer.assumptions import assumptions
 from optimizer.cross_check import cross_checked
-from optimizer.explain import Solved, bindings, rejected
+from optimizer.explain import rejected
 from optimizer.fleet_changes import fleet_changes
 from optimizer.gated import gated
 from optimizer.infeasible import reasons
@@ -23,14 +23,14 @@ from optimizer.plan import Amount, Lock, Plan, Sizes, Status, Stop
 from optimizer.polish import simplest
 from optimizer.program import UNITS, Program, build
 from optimizer.readings import readings
+from optimizer.solved_again import Solved
 from optimizer.tables import Question, ask
 from optimizer.verify import losses, verify
 from optimizer.ways_out import more_ways
+from optimizer.what_binds import what_binds
 from scenarios.schema import Scenario
 
 Watch = Callable[[Progress], None]
-RELAXATION = (0.05,)
-CURVE = (0.01, 0.05, 0.10)
 
 
 class VerificationError(RuntimeError):
@@ -46,6 +46,7 @@ def solve(
     *,
     binding: bool = True,
     curves: bool = False,
+    tornado: bool = False,
     insurance: bool = True,
     ways: bool = False,
     progress: Watch | None = None,
@@ -62,7 +63,9 @@ def solve(
     Args:
         scenario: the question, from `scenarios.load`.
         binding: price each limit by solving again with it relaxed by 5 %.
-        curves: relax by 1, 5 and 10 % instead.
+        curves: relax by 1, 5 and 10 % and tighten by 5 and 10 % instead; also say what demand the same money serves,
+            and which limits hold only together.
+        tornado: move each input down and up by 10 %.
         insurance: where the scenario asks for a confidence, solve again without it to say what it costs; where it
             states today's fleet, solve again without any change of it.
         ways: where nothing fits, look beyond single limits for ways out: combinations of them, and additions.
@@ -138,10 +141,8 @@ def solve(
     if go_on and insurance and scenario.today is not None:
         plan = with_as_it_is(plan, program, options, progress, check)
         go_on = plan.as_it_is is not None
-    if go_on and binding:
-        solved = Solved(program, live, raw)
-        priced = bindings(scenario, plan, solved, CURVE if curves else RELAXATION, progress)
-        plan = plan.model_copy(update={"binding": priced})
+    if go_on:
+        plan = what_binds(scenario, plan, Solved(program, live, raw), binding, curves, tornado, progress)
     clock.lap("explain")
     return plan.model_copy(update={"sizes": sizes(clock.laps)})
 
