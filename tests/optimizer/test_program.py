@@ -102,7 +102,7 @@ def test_limits_are_named_with_their_key_wall_and_unit() -> None:
     for name in golden_text.CASES:
         for limit in golden_program(name).limits().values():
             assert limit.wall in walls and limit.says
-            assert limit.key.split(".")[0] in ("workloads", "regions", "limits", "failures", "procurement")
+            assert limit.key.split(".")[0] in ("workloads", "regions", "limits", "failures", "procurement", "today")
 
 
 # ---- scaling ----
