@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from optimizer.frontier import frontier
     from optimizer.milp import Progress, SolverError
     from optimizer.plan import Plan
+    from optimizer.robust import robust
     from optimizer.solve import VerificationError, solve
     from optimizer.what_if import compare, whatif
     from optimizer.why_not import whynot
@@ -31,6 +32,7 @@ _HOMES = {
     "alternatives": "optimizer.alternatives",
     "compare": "optimizer.what_if",
     "frontier": "optimizer.frontier",
+    "robust": "optimizer.robust",
     "solve": "optimizer.solve",
     "whatif": "optimizer.what_if",
     "whynot": "optimizer.why_not",
@@ -43,6 +45,7 @@ __all__ = [
     "alternatives",
     "compare",
     "frontier",
+    "robust",
     "solve",
     "whatif",
     "whynot",

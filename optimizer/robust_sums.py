@@ -53,7 +53,7 @@ class Leaning(Part):
     failing: float | None = None
     """Rank correlation of the factor with breaking a limit, -1 to 1; None where it cannot be told from chance."""
     share: float | None = None
-    """Part of what the inputs explain of the failures: its squared rank correlation over the sum of all."""
+    """Part of the breaking that it explains: the square of `failing`. Those of independent inputs add up."""
     cost: float | None = None
     """Rank correlation with the cost."""
     carbon: float | None = None
@@ -99,20 +99,14 @@ def leanings(found: Sequence[Leaning], draws: Sequence[Drawn]) -> list[Leaning]:
     out = []
     for one in found:
         factors = [draw.factors[one.inputs[0]] for draw in draws]
-        out.append(
-            one.model_copy(
-                update={
-                    "failing": _rank(factors, fails) if told else None,
-                    "cost": _rank(factors, [draw.usd_per_year for draw in draws]),
-                    "carbon": _rank(factors, [draw.kg_co2e_per_year for draw in draws]),
-                }
-            )
-        )
-    total = sum(one.failing**2 for one in out if one.failing is not None)
-    out = [
-        one.model_copy(update={"share": one.failing**2 / total}) if one.failing is not None and total else one
-        for one in out
-    ]
+        failing = _rank(factors, fails) if told else None
+        ranks = {
+            "failing": failing,
+            "share": None if failing is None else failing**2,
+            "cost": _rank(factors, [draw.usd_per_year for draw in draws]),
+            "carbon": _rank(factors, [draw.kg_co2e_per_year for draw in draws]),
+        }
+        out.append(one.model_copy(update=ranks))
     return sorted(out, key=lambda one: -(one.share or 0.0))
 
 

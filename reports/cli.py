@@ -21,13 +21,14 @@ from reports.frontier import frontier
 from reports.problems import INTERRUPTED, failed
 from reports.repair import repair
 from reports.report_command import report
+from reports.robust import robust
 from reports.simulate import simulate
 from reports.whatif import whatif
 from reports.whynot import whynot
 
 _SOLVING = (
     *("solve", "explain", "cheapest", "whatif", "compare", "repair"),
-    *("whynot", "frontier", "alternatives", "report", "export"),
+    *("whynot", "frontier", "alternatives", "robust", "report", "export"),
 )
 
 app = typer.Typer(
@@ -136,6 +137,7 @@ app.command()(whynot)
 app.command()(compare)
 app.command()(frontier)
 app.command()(alternatives)
+app.command()(robust)
 app.command()(simulate)
 app.command()(export)
 app.command()(report)
