@@ -58,7 +58,7 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write a plan as neutral JSON, for a spreadsheet, or as files for SkyPilot, Kubernetes or Terraform."""
-    from reports.question import is_plan, question
+    from reports.question import is_plan
 
     checkpoints = chosen(model)
     if to in _TABLES and model:
@@ -68,13 +68,16 @@ def export(
     for package in _NEEDS.get(to, ()):
         need(f"--to {to.value}", package)
     _free(to, output)
-    found, asked = question(plan, scenario, quiet, binding=to in _TABLES)
-    if found.fleet is None and to not in _TABLES:
-        print(f"no fleet, so nothing is exported: its status is {found.status}", file=sys.stderr)
-        raise typer.Exit(found.exit_code)
-    if found.fleet is not None:
+    found, asked = _answer(plan, scenario, quiet, to in _TABLES)
+    if asked is not None:
         _hold(found, asked)
-    written = _tables(found, to, output) if to in _TABLES else _files(found, asked, to, output, checkpoints, image)
+    elif to not in _TABLES:
+        print(f"no fleet, so nothing is exported: the status is {found.status}", file=sys.stderr)
+        raise typer.Exit(found.exit_code)
+    if to in _TABLES or asked is None:
+        written = _tables(found, to, output)
+    else:
+        written = _files(found, asked, to, output, checkpoints, image)
     for path in written:
         print(path)
     raise typer.Exit(0 if is_plan(plan) and found.fleet is not None else found.exit_code)
@@ -101,6 +104,19 @@ def _free(to: Target, output: str) -> None:
     writable("--output", output)
     if to is Target.xlsx and Path(output).suffix.lower() != ".xlsx":
         raise wrong_flag("--output", f"{output}: spreadsheets look at the end of a name", "end it in .xlsx")
+
+
+def _answer(name: str, scenario_name: str, quiet: bool, binding: bool) -> tuple[Plan, Scenario | None]:
+    """The plan and the scenario that its fleet is checked against; None where there is no fleet."""
+    from reports.question import is_plan, question
+    from reports.run import read_plan
+
+    if is_plan(name):
+        plan = read_plan(name)
+        if plan.fleet is None:
+            return plan, None
+    plan, scenario = question(name, scenario_name, quiet, binding)
+    return plan, None if plan.fleet is None else scenario
 
 
 def _hold(plan: Plan, scenario: Scenario) -> None:
