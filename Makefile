@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= 2
 
-.PHONY: install capstone test lint format bench schema readme clean
+.PHONY: install capstone test lint format bench schema pages clean
 
 install: $(VENV)/.core
 
@@ -35,9 +35,9 @@ schema: $(VENV)/.core
 	$(BIN)/argosy schema > scenarios/library/.schema.new
 	mv scenarios/library/.schema.new scenarios/library/scenario.schema.json
 
-# The figures of README.md, by running what they say.
-readme: $(VENV)/.core
-	$(BIN)/python docs/generate.py
+# The figures of README.md and docs/, by running what they say; the pages of the walls.
+pages: $(VENV)/.core
+	$(BIN)/python -m docs.generate
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build

@@ -1,75 +1,169 @@
-"""Writes the figures of README.md by running what they say: `make readme`. A test holds the page to them.
+"""Writes what the pages quote by running what they say: `make pages`. Tests hold the pages to it.
 
-Text between `<!-- begin: NAME -->` and `<!-- end: NAME -->` is made here; everything else is written by hand.
+Three things are made here; everything else on a page is written by hand.
+
+- What a command prints. A console block under `<!-- output: PARTS -->` begins with its command; what follows is made.
+  PARTS are joined by semicolons: `answer` (the first sentence), `title`, `all`, or the beginning of a section's title,
+  perhaps with numbers of its paragraphs (`what binds 1-2`). Commands see the files that the same page writes out in
+  blocks with a file name, and they see the outputs of the commands before them.
+- The table of shipped scenarios, between `<!-- begin: shipped -->` and its end.
+- docs/walls/, from the walls' own text (`docs/wall_pages.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import io
 import os
 import re
 import shlex
-import subprocess
-import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import optimizer
 import scenarios
+from docs import wall_pages
 from optimizer.plan import Plan
+from reports.cli import run as argosy
 from reports.names import Places
 from reports.words import listed
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BLOCK = re.compile(r"(<!-- begin: ([\w-]+) -->\n)(.*?)(<!-- end: \2 -->)", re.S)
-ASKED_IN_FLAGS = (
-    "argosy cheapest --model llama-3.1-8b --isl 512 --osl 256 --qps 200 --ttft 1s --itl 30ms "
-    "--region aws/us-east-1 --on-demand"
-)
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
+QUOTED = re.compile(r"(<!-- output: (.*?) -->\n```console\n)(\$ .*?)^```\n", re.M | re.S)
+SHIPPED = re.compile(r"(<!-- begin: shipped -->\n)(.*?)(<!-- end: shipped -->)", re.S)
+NAMED = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.M | re.S)
+HEAD = "| scenario | asks | answer | $M/yr | t CO2e/yr |\n|---|---|---|---:|---:|\n"
+ANSWERED = (0, 3)  # exit codes: solved, or proven impossible
 
 
-def argosy(command: str) -> str:
-    """What a command prints, 100 characters wide and without colours."""
-    code = "from reports.cli import main; main()"
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
-    words = [sys.executable, "-c", code, *shlex.split(command)[1:], "-q"]
-    done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"$ {command}\n{done.stderr}")
-    return done.stdout
+def command_of(block: str) -> tuple[str, str]:
+    """The command at the head of a console block as written, and as one line.
+
+    >>> command_of("$ argosy walls \\\\\\n    15\\nWhat is\\n")[1]
+    'argosy walls 15'
+    """
+    lines = block.splitlines()
+    last = next(number for number, line in enumerate(lines) if not line.endswith("\\"))
+    written = "\n".join(lines[: last + 1]) + "\n"
+    return written, " ".join(line.rstrip("\\").strip() for line in lines[: last + 1]).removeprefix("$ ")
 
 
-def sections(text: str) -> list[tuple[str, str]]:
-    """(title, body) of a text report; the head, which holds the answer, has no title."""
-    parts = re.split(r"^([A-Z][A-Z ,()]+)\n", text, flags=re.M)
-    return [("", parts[0]), *zip(parts[1::2], parts[2::2], strict=True)]
+@functools.cache
+def ran(command: str, home: str) -> str:
+    """What a command prints in a folder, 100 characters wide and without colours."""
+    tool, *words = shlex.split(command)
+    if tool != "argosy":
+        raise RuntimeError(f"$ {command}: only argosy is run here")
+    output, errors = io.StringIO(), io.StringIO()
+    with contextlib.chdir(home), _plain(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        code = argosy(words)
+    if code not in ANSWERED:
+        raise RuntimeError(f"$ {command}\n{output.getvalue()}{errors.getvalue()}")
+    return output.getvalue()
 
 
-def quoted(text: str) -> str:
-    """As a code block."""
-    return f"```text\n{text.strip()}\n```\n"
+@contextlib.contextmanager
+def _plain() -> Iterator[None]:
+    """As a pipe 100 characters wide sees it."""
+    before = {name: os.environ.get(name) for name in ("COLUMNS", "NO_COLOR")}
+    os.environ.update(COLUMNS="100", NO_COLOR="1")
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
-def capstone() -> str:
-    """The answer, the fleet, and which limits change it."""
-    found = dict(sections(argosy("argosy solve capstone")))
-    binds = next(body for title, body in found.items() if title.startswith("WHAT BINDS"))
-    resolved = re.split(r"^  (?:Not resolved|Moving these)", binds, flags=re.M)[0]
-    return quoted(
-        f"{found['']}THE FLEET BY REGION\n{found['THE FLEET BY REGION']}WHAT BINDS, FOUND BY SOLVING AGAIN\n{resolved}"
-    )
+def sections(text: str) -> dict[str, str]:
+    """Bodies of a text report by title; the head, which holds the answer, has none."""
+    parts = re.split(r"^([A-Z][A-Z$ ,():&-]+)\n", text, flags=re.M)
+    return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
-def cheapest() -> str:
-    """A question in flags, and the first words of its answer."""
-    command = ASKED_IN_FLAGS.replace(" --ttft", " \\\n    --ttft")
-    answer = argosy(ASKED_IN_FLAGS + " --no-binding").split("\n\n")[0]
-    return f"```console\n$ {command}\n{answer.strip()}\n```\n"
+def chosen(text: str, parts: str) -> str:
+    """The parts of a report that a page quotes, a blank line between them."""
+    found, quoted = sections(text), []
+    answer, title, *_ = [*re.split(r"\n\s*\n", found[""].strip("\n"), maxsplit=2), ""]
+    whole = {"answer": answer, "title": title, "all": text.strip("\n")}
+    for part in (one.strip() for one in parts.split(";")):
+        wanted = re.fullmatch(r"(.*?)(?: (\d)(?:-(\d))?)?", part)
+        if part in whole or wanted is None:
+            quoted.append(whole[part])
+            continue
+        name = next((one for one in found if one and one.lower().startswith(wanted[1].lower())), None)
+        if name is None:
+            raise RuntimeError(f"no section begins with {wanted[1]!r}: there are {', '.join(found)}")
+        paragraphs = re.split(r"\n\s*\n", found[name].strip("\n"))
+        first, last = int(wanted[2] or 1), int(wanted[3] or wanted[2] or len(paragraphs))
+        quoted.append(f"{name}\n" + "\n\n".join(paragraphs[first - 1 : last]))
+    return "\n\n".join(quoted)
 
 
-def row(name: str) -> str:
+@functools.cache
+def home_of(page: str) -> str:
+    """A folder with the files that a page writes out; pages without files share one."""
+    files = tuple((name, body) for name, body in NAMED.findall(page) if "=" not in name)
+    return _home(files)
+
+
+@functools.cache
+def _home(files: tuple[tuple[str, str], ...]) -> str:
+    home = tempfile.TemporaryDirectory()
+    _HOMES.append(home)
+    for name, body in files:
+        (Path(home.name) / name).write_text(body, encoding="utf-8")
+    return home.name
+
+
+_HOMES: list[tempfile.TemporaryDirectory[str]] = []  # gone when Python ends
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A console block that is made: what of a command's output stands on a page."""
+
+    home: str
+    parts: str
+    command: str
+    output: str
+
+    @property
+    def about(self) -> str:
+        """A scenario, say: a later block about the same may use a file that an earlier one wrote."""
+        return shlex.split(self.command)[2]
+
+    def made(self) -> str:
+        """What should stand there."""
+        return f"{chosen(ran(self.command, self.home), self.parts)}\n"
+
+
+def quotes(page: str) -> list[Quote]:
+    """The console blocks of a page that are made, in order."""
+    found = []
+    for _, parts, body in QUOTED.findall(page):
+        written, command = command_of(body)
+        found.append(Quote(home_of(page), parts, command, body.removeprefix(written)))
+    return found
+
+
+def made(page: str) -> str:
+    """A page with what its commands print now."""
+
+    def again(block: re.Match[str]) -> str:
+        written, command = command_of(block[3])
+        return f"{block[1]}{written}{Quote(home_of(page), block[2], command, '').made()}```\n"
+
+    return QUOTED.sub(again, page)
+
+
+def row(name: str, plan: Plan) -> str:
     """One shipped scenario: what it asks, and what comes out."""
     scenario = scenarios.load(name)
-    plan = optimizer.solve(scenario, binding=False)
     return f"| `{name}` | {scenario.title} | {_answer(plan, Places(scenario))} |"
 
 
@@ -86,25 +180,22 @@ def _answer(plan: Plan, places: Places) -> str:
 
 def shipped() -> str:
     """The table of shipped scenarios."""
-    head = "| scenario | asks | answer | $M/yr | t CO2e/yr |\n|---|---|---|---:|---:|\n"
-    return head + "".join(row(name) + "\n" for name in scenarios.names())
-
-
-BLOCKS = {"capstone": capstone, "cheapest": cheapest, "shipped": shipped}
-
-
-def blocks(text: str) -> dict[str, str]:
-    """The generated blocks of a page."""
-    return {name: body for _, name, body, _ in BLOCK.findall(text)}
+    rows = [row(name, optimizer.solve(scenarios.load(name), binding=False)) for name in scenarios.names()]
+    return HEAD + "".join(f"{line}\n" for line in rows)
 
 
 def main() -> None:
-    """Write every block again."""
-    text = README.read_text(encoding="utf-8")
-    missing = BLOCKS.keys() ^ blocks(text).keys()
-    if missing:
-        raise SystemExit(f"README.md and docs/generate.py do not have the same blocks: {', '.join(sorted(missing))}")
-    README.write_text(BLOCK.sub(lambda match: f"{match[1]}{BLOCKS[match[2]]()}{match[4]}", text), encoding="utf-8")
+    """Write everything again."""
+    wall_pages.write()
+    for path in PAGES:
+        text = path.read_text(encoding="utf-8")
+        new = made(text)
+        if SHIPPED.search(new):
+            table = shipped()
+            new = SHIPPED.sub(lambda block, table=table: f"{block[1]}{table}{block[3]}", new)
+        if new != text:
+            path.write_text(new, encoding="utf-8")
+            print(path.relative_to(ROOT))
 
 
 if __name__ == "__main__":
