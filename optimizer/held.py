@@ -36,7 +36,7 @@ from optimizer.program import Program
 from physics.layout import Elastic
 from scenarios.schema import Scenario
 
-GAP = 1e-4
+GAP = 1e-6
 TIME_LIMIT_S = 30.0
 WEIGHTS = {"demand": 1e4, "node": 1e2, "region": 1e2}
 """Of a whole limit broken; 1 for any other. Latency limits are not weighed: a pool that breaks one stands as it is."""

@@ -19,6 +19,8 @@ from scenarios.schema import Scenario
 
 FINEST = 0.002
 """Factors are not told apart more finely, 0.2 % of today's figure."""
+EQUAL = 1e-5
+"""Fleets that differ by less are equally good, as for `polish`."""
 MOST_HALVES, MOST_SOLVES = 40, 5
 """How often an interval is halved: where the plan breaks, which is quick to see, and where another fleet is better."""
 
@@ -163,7 +165,8 @@ class Holder:
         found = milp.Solver(program.problem, self.options).solve(progress, stage="another fleet")
         if found.why == "interrupt":
             raise _Stopped("interrupt")
-        if found.objective is not None and found.objective * program.objective_unit < own - self.options.gap * abs(own):
+        margin = max(self.options.gap, EQUAL) * abs(own)
+        if found.objective is not None and found.objective * program.objective_unit < own - margin:
             return True
         if found.why == "time_limit":
             raise _Stopped("time_limit")

@@ -111,7 +111,7 @@ def _alone(found: Robust, places: Places) -> Section | None:
         if sides and not moved:
             ends = " to ".join(_signed(turn.end) for turn in sides)
             still.append(f"{plain(one.name)} ({ends})")
-    nothing = Paragraph(f"Alone these change nothing: {listed(still)}.") if still else None
+    nothing = Paragraph(f"Within their ranges these alone turn nothing: {listed(still)}.") if still else None
     heads = columns("input", ">moved to", "a limit breaks", "which_", "another fleet is better")
     says = (
         "Each input was moved from today's figure to the ends of its range, the others as they stand. The change lies "
