@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+import textwrap
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ from reports.words import plain
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-WIDTH = 540
+WIDTH = 480
 """Width of every chart in its own units; on a wide page one unit is about a pixel."""
-FONT = 12.5
+FONT = 13.0
 
 LIGHT = {
     "bg": "#ffffff",
@@ -88,6 +89,7 @@ _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 _NAMES = {value: f"var(--{name})" for name, value in LIGHT.items()}
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _FONT = re.compile(r"font:\s*(?:(\d+)\s+)?([\d.]+)px[^;]*;?")
+_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 _REFERENCE = re.compile(r"(?:url\(|^)#([\w.-]+)")
 
 
@@ -117,6 +119,19 @@ def short(text: object, letters: int = 30) -> str:
     """
     one = plain(text)
     return one if len(one) <= letters else one[: letters - 1].rstrip() + "…"
+
+
+def lines(text: object, letters: int = 22) -> str:
+    """A label in at most two lines.
+
+    >>> lines("quota of H200 in Montreal", 14)
+    'quota of H200\\nin Montreal'
+    """
+    one = plain(text)
+    head, bracket, rest = one.partition(" (")
+    if bracket and len(one) > letters:
+        return f"{short(head, letters)}\n({short(rest, letters)}"
+    return "\n".join(textwrap.wrap(one, letters, max_lines=2, placeholder="…"))
 
 
 def colour(place: int) -> str:
@@ -193,6 +208,7 @@ def _attributes(found: dict[str, str], used: set[str], key: str) -> dict[str, st
         style = _FONT.sub(
             lambda match: f"font-size: {match[2]}px;" + f" font-weight: {match[1]};" * bool(match[1]), kept["style"]
         )
+        style = _FAMILY.sub("", style)
         for value, named in _NAMES.items():
             style = style.replace(value, named)
         kept["style"] = style.strip().rstrip(";")

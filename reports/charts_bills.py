@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from optimizer.plan import Plan
-from reports.charts import LIGHT, Chart, bare, colour, filled, short
+from reports.charts import LIGHT, Chart, bare, colour, filled, lines
 from reports.content import Table, columns
 from reports.names import Places
 from reports.words import device, listed, mass, money, percent, plain, scale, spoken
@@ -96,7 +96,7 @@ def _draw_waterfall(axes: Axes, parts: list[tuple[str, float]], total: float, bu
         start = end
     axes.barh(len(parts), total, height=0.62, color=LIGHT["ink"])
     _beside(axes, 0.0, total, len(parts), money(total), wide)
-    labels = [*(short(spoken(part), 24) for part, _ in parts), "all"]
+    labels = [*(lines(spoken(part), 18) for part, _ in parts), "all"]
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(parts) + 0.6, -0.9)
     axes.set_xlim(0, wide * 1.02)
@@ -172,7 +172,7 @@ def _draw_stacks(axes: Axes, rows: list[tuple[str, dict[str, float]]], parts: li
             axes.barh(row, value, left=start, height=0.55, label=label, **filled(place))
             start += value
         axes.text(start + most * 0.012, row, unit.write(start), ha="left", va="center", fontweight="bold")
-    axes.set_yticks(range(len(rows)), [short(name, 22) for name, _ in rows])
+    axes.set_yticks(range(len(rows)), [lines(name, 16) for name, _ in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(0, most * 1.16)
     axes.set_xticks([])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from optimizer.plan import Plan, ReadingLine, Repair
-from reports.charts import LIGHT, Chart, bare, short
+from reports.charts import LIGHT, Chart, bare, lines
 from reports.content import Table, columns
 from reports.names import Places
 from reports.summary import quantity
@@ -43,7 +43,7 @@ def headroom(plan: Plan, places: Places) -> Chart | None:
     fullest = f"Fullest: {rows[0][0]}, {percent(rows[0][1], 3)}."
     says = f"Used to the full: {listed(full)}." if full else fullest
     return Chart(
-        "room", "How full each limit is", says, table, lambda axes: _draw_room(axes, rows), 60 + 30 * len(rows)
+        "room", "How full each limit is", says, table, lambda axes: _draw_room(axes, rows), 60 + 36 * len(rows)
     )
 
 
@@ -101,7 +101,7 @@ def _draw_room(axes: Axes, rows: list[tuple[str, float, str]]) -> None:
             va="center",
         )
     axes.axvline(1.0, color=LIGHT["red"], linewidth=1.4)
-    axes.set_yticks(range(len(rows)), [short(name.split(" (")[0], 26) for name, _, _ in rows])
+    axes.set_yticks(range(len(rows)), [lines(name.split(" (")[0]) for name, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.5)
     axes.set_xticks([])
@@ -123,7 +123,7 @@ def ways_out(plan: Plan, places: Places) -> Chart | None:
     )
     says = f"The cheapest way out: {rows[0][0]}, {money(rows[0][1])} a year."
     return Chart(
-        "ways", "What each way out costs a year", says, table, lambda axes: _draw_ways(axes, rows), 60 + 34 * len(rows)
+        "ways", "What each way out costs a year", says, table, lambda axes: _draw_ways(axes, rows), 60 + 40 * len(rows)
     )
 
 
@@ -140,7 +140,7 @@ def _draw_ways(axes: Axes, rows: list[tuple[str, float]]) -> None:
         inside = usd > 0.25 * wide
         where, tone = (usd - wide * 0.012, LIGHT["bg"]) if inside else (usd + wide * 0.012, LIGHT["ink"])
         axes.text(where, row, money(usd), color=tone, ha="right" if inside else "left", va="center", fontweight="bold")
-    axes.set_yticks(range(len(rows)), [short(name.removeprefix("the "), 34) for name, _ in rows])
+    axes.set_yticks(range(len(rows)), [lines(name.removeprefix("the "), 26) for name, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, wide * 1.05)
     axes.set_xticks([])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optimizer.plan import Plan
-from reports.charts import LIGHT, Chart, bare, short
+from reports.charts import LIGHT, Chart, bare, lines, short
 from reports.content import Table, columns
 from reports.names import Places
 from reports.words import count, percent, plain, rate
@@ -173,7 +173,7 @@ def _draw_bars(axes: Axes, rows: list[tuple[str, float, str]], required: float |
         axes.text(
             required, -0.75, words, color=LIGHT["red"], ha="right" if required > wide / 2 else "left", va="center"
         )
-    axes.set_yticks(range(len(rows)), [short(label, 24) for label, _, _ in rows])
+    axes.set_yticks(range(len(rows)), [lines(label, 16) for label, _, _ in rows])
     axes.set_ylim(len(rows) - 0.4, -1.1 if required is not None else -0.6)
     axes.set_xlim(0, wide * 1.02)
     axes.set_xticks([])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from optimizer.plan import Binding, Interval, Plan
-from reports.charts import LIGHT, Chart, bare, short
+from reports.charts import LIGHT, Chart, bare, lines
 from reports.content import Table, columns
 from reports.names import Places
 from reports.summary import effect, quantity
@@ -101,7 +101,7 @@ def _chart(key: str, title: str, found: Iterable[Row], carbon: bool) -> Chart | 
     body = tuple((side.says, *_told(side, unit)) for row in rows for side in row.sides)
     table = Table(columns("if this moves", f"{what} a year", "resolved"), body, None, f"{title}, in {what} a year")
     says = f"Largest: {body[0][0]} {body[0][1]} a year."
-    return Chart(key, f"{title}, {what} a year", says, table, lambda axes: _draw(axes, rows, unit), 70 + 32 * len(rows))
+    return Chart(key, f"{title}, {what} a year", says, table, lambda axes: _draw(axes, rows, unit), 60 + 38 * len(rows))
 
 
 def _told(side: Side, unit: str) -> tuple[str, str]:
@@ -120,7 +120,7 @@ def _draw(axes: Axes, rows: list[Row], unit: str) -> None:
             end = _bar(axes, row, side, unit, wide)
             left, right = left or end < 0, right or end > 0
     axes.axvline(0, color=LIGHT["soft"], linewidth=1)
-    axes.set_yticks(range(len(rows)), [short(row.name, 30) for row in rows])
+    axes.set_yticks(range(len(rows)), [lines(row.name) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     room = 0.24 * wide
     axes.set_xlim(
