@@ -161,7 +161,7 @@ def _over(found: Robust) -> Section | None:
     ]
     heads = columns("input", "range", ">with breaking", ">explains", ">with cost?", ">with carbon?")
     caption = (
-        "Rank correlations over the draws, -1 to 1; -: chance may give as much. Explains: how much of the breaking, the "
+        "Rank correlations over the draws, -1 to 1; -: chance may give as much. Explains: part of the breaking, the "
         "square of its rank correlation"
     )
     return section("inputs", "What it turns on", [Table(heads, tuple(rows), None, caption)])
