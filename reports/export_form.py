@@ -83,7 +83,7 @@ class Pool(Part):
     requests_per_s: float
     """Load in the slot where it serves most."""
     capacity_requests_per_s: float
-    """What all replicas can serve within the latency limits."""
+    """What all replicas can serve within the latency limits, at the workload's mix of requests."""
     may_be_down: int | None
     """Replicas that one node can hold, where the plan serves its share without them; None: nothing is promised."""
     serves: list[str]

@@ -58,7 +58,7 @@ def _annotations(made: Deployment, region: Region, pool: Pool) -> dict[str, str]
         "argosy/offer": pool.offer,
         "argosy/procurement": pool.procurement,
         "argosy/load-requests-per-s": f"{pool.requests_per_s:.6g}",
-        "argosy/capacity-requests-per-s": f"{pool.capacity_requests_per_s:.6g}",
+        "argosy/capacity-at-the-mix-requests-per-s": f"{pool.capacity_requests_per_s:.6g}",
         "argosy/replicas-by-slot": json.dumps(pool.replicas_by_slot, ensure_ascii=False),
         "argosy/serves-origins": json.dumps(pool.serves, ensure_ascii=False),
     }
