@@ -11,7 +11,7 @@ from reports import cli
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 COMMANDS = (
-    *("solve", "explain", "cheapest", "verify", "repair", "whatif", "whynot", "compare", "simulate", "report"),
+    *("solve", "explain", "cheapest", "verify", "repair", "whatif", "whynot", "compare", "simulate", "report", "export"),
     *("validate", "calibrate", "frontier", "alternatives", "robust"),
     *("walls", "catalog", "scenarios", "schema"),
 )
