@@ -26,7 +26,9 @@ class _View:
     """Pools that carry nothing in this question, so there is nothing to replace."""
 
 
-def undominated(views: Sequence[tuple[Table, Variants]], apart: bool = False) -> np.ndarray:
+def undominated(
+    views: Sequence[tuple[Table, Variants]], apart: bool = False, by: np.ndarray | None = None
+) -> np.ndarray:
     """Rows that no other row of the node type (with `apart`, of the same precision) dominates: the safe rule.
 
     Row j goes for row o when k = floor(g_j / g_o) copies of o take no more devices, power or price and give at least
@@ -35,6 +37,7 @@ def undominated(views: Sequence[tuple[Table, Variants]], apart: bool = False) ->
     its quality loss is no worse, and where shapes mix neither are its ITL and KV use, or no mix can make them matter.
 
     `views` are the same rows with the same bands as several questions price them; o must dominate j in each of them.
+    With `by`, only these rows replace others.
     """
     seen = [
         _View(table, found, table.prices.requests_per_s[found.candidate], found.utilisation.max(axis=1) <= 0)
@@ -47,8 +50,8 @@ def undominated(views: Sequence[tuple[Table, Variants]], apart: bool = False) ->
     loss = np.array([_loss_rank(table, row) for row in found.candidate])
     precision = np.array([table.chips[table.chip[row]].precision for row in found.candidate])
     tag_sets = [frozenset(tags) for tags in found.closed_by]
-    kept = []
-    for o in order:
+    kept = [] if by is None else np.setdiff1d(order, by).tolist()
+    for o in order if by is None else order[np.isin(order, by)]:
         if not alive[o]:
             continue
         kept.append(o)
@@ -58,6 +61,7 @@ def undominated(views: Sequence[tuple[Table, Variants]], apart: bool = False) ->
         for view in seen:
             rest = rest[view.idle[rest] | _dominates(view, int(o), rest)]
         alive[rest] = False
+    kept = [o for o in kept if by is None or o in by or alive[o]]
     return np.sort(np.array(kept, dtype=int))
 
 

@@ -1,6 +1,6 @@
 """The search for the cheapest fleet that holds in all but so many draws, with a bound that no fleet can beat.
 
-Few draws decide the fleet, so the program is joined from those that matter: it starts small and takes in every draw that
+Few draws decide the fleet, so the program is joined from those that matter: it starts small and takes in draws that
 the fleet found so far breaks. Leaving draws out only loosens the program, so that its bound is one of the whole.
 """
 
@@ -14,14 +14,14 @@ from typing import Literal
 import numpy as np
 
 from optimizer import milp
-from optimizer.cross_check import cross_checked
+from optimizer.cross_check import MOST_TREE_NODES
 from optimizer.held_draws import HeldDraws
-from optimizer.polish import simplest
-from optimizer.scenario_program import Cut, Joined, ScenarioProgram
+from optimizer.scenario_program import Cut, Joined, ScenarioProgram, with_row
 
 Watch = Callable[[milp.Progress], None]
 Stop = Literal["gap", "infeasible", "time_limit", "interrupt"]
 TAKEN_IN = 3  # draws that are taken in at a time, the hardest first
+SMALLEST_GAP = 1e-6
 SURE = 1e-9
 
 
@@ -57,6 +57,9 @@ class Search:
         self._until = time.monotonic() + options.time_limit_s
         self._asks: dict[int, float] = {}
         """What each draw asks at the least: no fleet that holds in it costs less."""
+        self._inside: list[int] = []
+        """Draws in the joined program."""
+        self._at_once = max(TAKEN_IN, len(program.draws) // 12)
 
     def run(self) -> Found:
         """Search."""
@@ -69,11 +72,12 @@ class Search:
 
     def _run(self) -> Stop:
         stop = self._alone()
-        if stop is not None:
-            return stop
-        stop = self._with_hardest_given_up()
-        if stop is None or (stop == "infeasible" and self.most > len(self.found.hopeless)):
-            stop = self._joined()
+        if stop is None:
+            stop = self._hardest_given_up()
+        if stop is None:
+            stop = self._choosing()
+        if stop == "gap":
+            self._second_opinion()
         return stop
 
     # ---- each draw alone ----
@@ -114,69 +118,95 @@ class Search:
 
     # ---- draws together ----
 
-    def _with_hardest_given_up(self) -> Stop | None:
-        """A fleet early: the hardest draws are given up, all others held."""
+    def _hardest_given_up(self) -> Stop | None:
+        """A fleet early: the hardest draws are given up, and all others held. None where more is to be looked for."""
         hardest = self._hardest()
         given_up = set(hardest[: self.most])
-        active = [k for k in hardest if k not in given_up][:1]
+        self._inside = [k for k in hardest if k not in given_up][:1]
         while True:
-            joined = self.program.joined(active)
-            found = self._solve(joined.problem, f"holding {len(active)} draws", joined)
-            if not given_up and found.why != "infeasible":
+            joined = self.program.joined(self._inside)
+            found = self._solve(joined.problem, f"holding {len(self._inside)} draws", joined)
+            if not given_up:
                 self._proven(found.bound)
-            if found.x is None:
-                if not given_up and found.why == "infeasible":
+                if found.why == "infeasible":
                     return "infeasible"
-                return "infeasible" if found.why == "infeasible" else self._stopped(found)
+            if found.x is None:
+                return None if found.why == "infeasible" else self._stopped()
             answers = self._try(found)
-            if self._close():
-                return "gap"
+            if self._close() or self._late():
+                return self._stopped()
             broken = [k for k in hardest if answers[k].x is None and k not in given_up]
-            if not broken or np.isfinite(self.found.value) or self._late():
-                return self._stopped(found) if self._late() or not given_up else None
-            active += [k for k in broken if k not in active][:TAKEN_IN]
+            if np.isfinite(self.found.value) or not broken:
+                return None
+            self._inside += broken[: self._at_once]
 
-    def _joined(self) -> Stop:
+    def _choosing(self) -> Stop:
         """The whole question: which draws are given up is chosen along with the fleet."""
-        hopeless = set(self.found.hopeless)
-        order = [k for k in self._hardest() if k not in hopeless]
-        spare = self.most - len(hopeless)
-        inside = order[: spare + 1]
+        spare = self.most - len(self.found.hopeless)
+        order = [k for k in self._hardest() if k not in self.found.hopeless]
+        self._inside = [k for k in order if k in order[: spare + 1] or k in self._inside]
+        gap = self.options.gap / 2
         while True:
-            joined = self.program.joined([], inside, spare, self._cut())
-            found = self._solve(joined.problem, f"choosing among {len(inside)} draws", joined)
+            joined = self.program.joined([], self._inside, spare, self._cut())
+            found = self._solve(joined.problem, f"choosing among {len(self._inside)} draws", joined, gap)
             if found.why == "infeasible":
                 return "infeasible"
             self._proven(found.bound)
-            if found.x is None:
-                return self._stopped(found)
+            if found.x is None or found.objective is None:
+                return self._stopped()
             answers = self._try(found)
-            if self._close():
-                return self._second_opinion(inside, spare)
-            if found.why == "interrupt" or self._late():
-                return self._stopped(found)
-            broken = [k for k in order if answers[k].x is None and k not in inside]
-            left = [k for k in order if k not in inside]
-            if not left:
-                return self._stopped(found)
-            inside = sorted([*inside, *(broken or left)[:TAKEN_IN]])
+            left = [k for k in order if k not in self._inside]
+            broken = [k for k in left if answers[k].x is None]
+            if self._close() or self._late():
+                return self._stopped()
+            if broken:
+                self._inside += broken[: self._at_once]
+            elif left and self.found.value - found.objective >= found.objective - found.bound:
+                # Draws that are left out count with too little: those by the most come in.
+                short = {k: self._short(k, answers[k], found.x) for k in left}
+                self._inside += sorted(left, key=lambda k: (-short[k], k))[: self._at_once]
+            elif gap > SMALLEST_GAP:
+                gap /= 2
+            else:
+                return self._stopped()
 
-    def _second_opinion(self, inside: list[int], spare: int) -> Stop:
-        """Another search on the last program, without the cut."""
-        return "gap"
+    def _short(self, k: int, answer: milp.Answer, x: np.ndarray) -> float:
+        """By how much a draw costs more than it counts with where it is left out."""
+        first = x[self.program.draws[0].first]
+        return self.program.scale(k) * (answer.objective or 0.0) - self.program.idle_value(k, first)
+
+    def _second_opinion(self) -> None:
+        """Another search, with presolve and without the cut, looks for a fleet below the bound."""
+        spare = self.most - len(self.found.hopeless)
+        order = [k for k in self._hardest() if k not in self.found.hopeless]
+        self._inside = self._inside or order[: spare + 1]
+        problem = self.program.joined([], self._inside, spare).problem
+        priced, asked = np.flatnonzero(problem.cost), self.found.bound - 1e-6 * abs(self.found.bound)
+        below = with_row(problem, priced, problem.cost[priced], upper=asked - problem.offset)
+        second = replace(self.options, other_path=True, seed=self.options.seed + 1, log_file="")
+        limited = replace(second, most_nodes=MOST_TREE_NODES, time_limit_s=self._left())
+        tried = milp.Solver(below, limited).solve(self.progress, stage="cross-check")
+        self.found.cross_check = "confirmed" if tried.why == "infeasible" else "not finished"
+        if tried.x is None:
+            return
+        again = milp.Solver(problem, replace(second, time_limit_s=self._left())).solve(self.progress, stage="correct")
+        self.found.cross_check, self.found.bound = "corrected", again.bound
+        for found in (tried, again):
+            if found.x is not None:
+                self._try(found)
 
     # ---- one program ----
 
-    def _solve(self, problem: milp.Problem, stage: str, joined: Joined | None = None) -> milp.Answer:
+    def _solve(
+        self, problem: milp.Problem, stage: str, joined: Joined | None = None, gap: float | None = None
+    ) -> milp.Answer:
         if joined is not None:
             sizes = (len(joined.at) - 1, problem.columns, problem.rows)
             self.found.joined, self.found.columns, self.found.rows = max(
                 sizes, (self.found.joined, self.found.columns, self.found.rows)
             )
-        left = max(self._until - time.monotonic(), 0.1)
-        found = milp.Solver(problem, replace(self.options, time_limit_s=left)).solve(
-            self.progress, stage=stage, start=self._start(joined)
-        )
+        options = replace(self.options, time_limit_s=self._left(), gap=self.options.gap if gap is None else gap)
+        found = milp.Solver(problem, options).solve(self.progress, stage=stage, start=self._start(joined))
         if found.why == "interrupt":
             raise KeyboardInterrupt
         return found
@@ -215,8 +245,11 @@ class Search:
         gap = self.found.gap
         return gap is not None and gap <= self.options.gap + SURE
 
+    def _left(self) -> float:
+        return max(self._until - time.monotonic(), 0.1)
+
     def _late(self) -> bool:
         return time.monotonic() >= self._until
 
-    def _stopped(self, found: milp.Answer) -> Stop:
-        return "gap" if self._close() else "interrupt" if found.why == "interrupt" else "time_limit"
+    def _stopped(self) -> Stop:
+        return "gap" if self._close() else "time_limit"

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from optimizer import milp
 from optimizer.program import ACCOUNTS, Program
@@ -174,12 +175,12 @@ class ScenarioProgram:
 
 
 def with_row(
-    problem: milp.Problem, col: Sequence[int], value: Sequence[float], lower: float = -np.inf, upper: float = np.inf
+    problem: milp.Problem, col: ArrayLike, value: ArrayLike, lower: float = -np.inf, upper: float = np.inf
 ) -> milp.Problem:
     """The program with a row more."""
     return replace(
         problem,
-        row=np.concatenate([problem.row, np.full(len(col), problem.rows)]),
+        row=np.concatenate([problem.row, np.full(np.size(col), problem.rows)]),
         col=np.concatenate([problem.col, np.asarray(col, dtype=np.intp)]),
         value=np.concatenate([problem.value, np.asarray(value, dtype=float)]),
         row_lower=np.append(problem.row_lower, lower),

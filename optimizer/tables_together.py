@@ -27,6 +27,7 @@ from optimizer.pools import (
     trimmed,
 )
 from optimizer.tables import PoolGroup, Question, node_of, planned_demand
+from physics.pool_waits import whole_steps
 from scenarios.schema import Scenario
 
 
@@ -57,7 +58,7 @@ def ask_together(scenarios: Sequence[Scenario]) -> list[Question]:
                     by_offer.setdefault(hire.offer, []).append(number)
             for offer, numbers in by_offer.items():
                 hire = first.offers.hires[numbers[0]]
-                key = (hire.accelerator.name, hire.devices, hire.most_nodes, hire.availability)
+                key: tuple = (hire.accelerator.name, hire.devices, hire.most_nodes, hire.availability)
                 key += (times[0].budgets_s.tobytes(),)
                 if key not in cache:
                     cache[key] = _variants(questions, w, times[0], hire)
@@ -136,11 +137,34 @@ def _variants(questions: list[Question], w: int, time: Latency, hire: Hire) -> l
     parts: list[list[Variants]] = [[] for _ in questions]
     for k, budget_s in enumerate(time.budgets_s):
         if budget_s > 0 and rows.size:
-            views = [_open(priced, node, rows, most, exact, k, float(budget_s)) for priced in tables]
+            here = _promising(tables, node, rows, most, exact, k, float(budget_s))
+            pools = (rows[here], most[here], exact[here], k, float(budget_s))
+            views = [_open(priced, node, *pools) for priced in tables]
             least = np.max([_least(*each) for each in zip(tables, views, demands, strict=True)], axis=0)
             for part, view in zip(parts, views, strict=True):
                 part.append(trimmed(view, least))
     return _kept(tables, [_joined(part) for part in parts]) if parts[0] else None
+
+
+def _promising(
+    tables: list[Table], node: Node, rows: np.ndarray, most: np.ndarray, exact: np.ndarray, k: int, budget_s: float
+) -> np.ndarray:
+    """Pools that are worth working out in every question: those that the best of the first one do not replace even
+    where each of the others could be as full as the workload allows."""
+    first = _open(tables[0], node, rows, most, exact, k, budget_s)
+    always = np.flatnonzero(~np.any([priced.over_itl[rows] for priced in tables], axis=0))
+    best = [undominated([(tables[0], first)]), always[undominated([(tables[0], first.take(always))])]]
+    champions = np.unique(np.concatenate(best))
+    full = whole_steps(tables[0].workload.max_utilization)
+    views = []
+    for priced in tables:
+        open_ = ~priced.over_itl[rows][:, None]
+        use = np.where(open_ & (first.smallest > 0), full, 0.0)
+        after = np.where(open_ & (first.largest > first.lost[:, None]), full, 0.0)
+        able = _open(priced, node, rows[champions], most[champions], exact[champions], k, budget_s)
+        use[champions], after[champions] = able.utilisation, able.after_loss
+        views.append((priced, replace(first, utilisation=use, after_loss=after)))
+    return undominated(views, by=champions)
 
 
 def _open(
