@@ -11,8 +11,8 @@ from reports import cli
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text(encoding="utf-8")
 COMMANDS = (
-    *("solve", "explain", "cheapest", "verify", "repair", "whatif", "whynot", "compare", "simulate", "report", "export"),
-    *("validate", "calibrate", "frontier", "alternatives", "robust"),
+    *("solve", "explain", "cheapest", "verify", "repair", "whatif", "whynot", "compare", "simulate", "report"),
+    *("validate", "calibrate", "frontier", "alternatives", "robust", "export"),
     *("walls", "catalog", "scenarios", "schema"),
 )
 
