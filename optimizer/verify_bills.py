@@ -16,10 +16,8 @@ Bill = dict[tuple[str, str, str, str], float]
 
 
 def node_bill(world: World, nodes: dict[NodeKey, dict[str, int]], fates: Fates | None = None) -> Bill:
-    """What nodes cost, draw and emit whatever runs on them. Of today's, `fates` says which are paid for already."""
+    """What nodes cost, draw and emit whatever runs on them. `fates` says which are new; the others are paid for."""
     bill: Bill = defaultdict(float)
-    if fates is not None:
-        bill.update(today_bill(world, fates))
     for key, by_slot in nodes.items():
         facts = world.node(key)
         assert isinstance(facts, NodeFacts)
@@ -44,6 +42,14 @@ def node_bill(world: World, nodes: dict[NodeKey, dict[str, int]], fates: Fates |
     staff = world.scenario.planning.staff_usd_per_year
     if staff:
         bill["usd_per_year", "staff", "", ""] += staff
+    return bill
+
+
+def whole_bill(world: World, nodes: dict[NodeKey, dict[str, int]], fates: Fates | None) -> Bill:
+    """What nodes cost with all that has to do with today's fleet, where one is stated."""
+    bill = node_bill(world, nodes, fates)
+    for key, usd in today_bill(world, fates).items() if fates is not None else ():
+        bill[key] += usd
     return bill
 
 
@@ -80,8 +86,7 @@ def totals(bill: Bill) -> dict[str, float]:
 
 def fleet_bill(fleet: Fleet) -> Bill:
     """The whole bill of a plan's fleet."""
-    fates = None if fleet.world.scenario.today is None else fates_of(fleet.plan)
-    bill = node_bill(fleet.world, fleet.nodes, fates)
+    bill = whole_bill(fleet.world, fleet.nodes, fates_of(fleet.plan) if fleet.world.scenario.today else None)
     for pool in fleet.pools.values():
         line = fleet.plan.lines[pool.lines[0]]
         key = NodeKey(line.region, line.offer, line.procurement)

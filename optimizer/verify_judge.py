@@ -11,12 +11,14 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
-from optimizer.verify_bills import node_bill, totals
+from optimizer.verify_bills import node_bill, totals, whole_bill
 from optimizer.verify_judge_lp import cheapest
+from optimizer.verify_judge_today import best_fates, least_usd
 from optimizer.verify_judge_types import Counts, Judgement, Stock
 from optimizer.verify_latency import usable_utilisation
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_routing import Server, most_served, most_served_mix
+from optimizer.verify_today import Fates
 from optimizer.verify_types import NodeKey, PoolKey
 from optimizer.verify_world import World
 
@@ -80,14 +82,18 @@ class Judge:
             if why:
                 return Judgement(False, why=why)
         nodes = self.least_nodes(counts)
-        why = self.supply(nodes) or self._hopeless(nodes) or self._too_few_regions(counts)
+        why = self.supply(nodes)
+        fates = None if why or self.scenario.today is None else best_fates(self.world, nodes)
+        if fates is None and self.scenario.today is not None:
+            why = why or "today's fleet cannot become this"
+        why = why or self._hopeless(nodes, fates) or self._too_few_regions(counts)
         if why:
             return Judgement(False, why=why)
         for slot in self.world.slots:
             why = self.losses(counts, slot)
             if why:
                 return Judgement(False, why=why)
-        return cheapest(self, counts, nodes)
+        return cheapest(self, counts, nodes, fates)
 
     def least_nodes(self, counts: Counts) -> dict[NodeKey, dict[str, int]]:
         """Fewest whole nodes that hold the replicas, with the spare ones."""
@@ -127,9 +133,9 @@ class Judge:
             return "max regions"
         return ""
 
-    def _hopeless(self, nodes: dict[NodeKey, dict[str, int]]) -> str:
+    def _hopeless(self, nodes: dict[NodeKey, dict[str, int]], fates: Fates | None) -> str:
         """A limit that the nodes alone break, whatever runs on them; "" where there is none."""
-        limits, accounts = self.scenario.limits, self.fixed(nodes)
+        limits, accounts = self.scenario.limits, self.fixed(nodes, fates)
         if len({hire.region for hire in nodes}) < (limits.min_regions or 1):
             return "min regions"
         for name, cap in (
@@ -282,10 +288,20 @@ class Judge:
         here = [(self.world.pool_budget_s(s.key), self.rate(s)) for s in stocks if s.key.region == region]
         return {step: sum(rate for budget, rate in here if budget <= step) for step in budgets}
 
-    def fixed(self, nodes: dict[NodeKey, dict[str, int]]) -> dict[str, float]:
-        """Accounts of the nodes alone, start-ups left out: no fleet on them is cheaper."""
-        bill = node_bill(self.world, nodes)
+    def fixed(self, nodes: dict[NodeKey, dict[str, int]], fates: Fates | None = None) -> dict[str, float]:
+        """Accounts of the nodes alone, start-ups left out: no fleet on them is cheaper.
+
+        From today's fleet each node may be there already: then it has no price, unless `fates` say what becomes of all.
+        """
+        if fates is not None:
+            bill = whole_bill(self.world, nodes, fates)
+        else:
+            bill = node_bill(self.world, nodes, None if self.scenario.today is None else Fates())
         return totals({key: value for key, value in bill.items() if key[1] != "start-up"})
+
+    def least_of_today(self) -> float:
+        """What today's fleet adds to the cost at least, beside what its nodes draw; 0 where none is stated."""
+        return least_usd(self.world) if self.scenario.today is not None else 0.0
 
 
 def judge(scenario: Scenario, counts: Counts) -> Judgement:

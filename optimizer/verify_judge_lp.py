@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from optimizer.verify_bills import Bill, add_load, node_bill, totals
+from optimizer.verify_bills import Bill, add_load, node_bill, totals, whole_bill
 from optimizer.verify_judge_types import Counts, Judgement, Stock
 from optimizer.verify_lp import INFINITE, SmallProgram
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_routing import add_mix_rows
+from optimizer.verify_today import Fates
 from optimizer.verify_types import NodeKey, PoolKey
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Nodes = dict[NodeKey, dict[str, int]]
 class Routing:
     """Columns and rows of one judgement. Rates are in units of the largest demand."""
 
-    def __init__(self, judge: Judge, counts: Counts, nodes: Nodes) -> None:
+    def __init__(self, judge: Judge, counts: Counts, nodes: Nodes, fates: Fates | None = None) -> None:
         self.judge, self.world, self.nodes = judge, judge.world, nodes
         self.program = SmallProgram()
         self.scale = max(
@@ -45,7 +46,7 @@ class Routing:
         self.flows: dict[tuple[str, int, str, str, str], int] = {}
         self.loads: dict[tuple[PoolKey, int, str], int] = {}
         self.accounts: dict[str, dict[int, float]] = defaultdict(dict)
-        self.constants = totals(node_bill(self.world, nodes))
+        self.constants = totals(whole_bill(self.world, nodes, fates))
         for slot in self.world.slots:
             for name in judge.scenario.workloads:
                 self._route(name, slot)
@@ -205,9 +206,9 @@ class Routing:
         return dict(terms), sum(self.constants[name] for name in names)
 
 
-def cheapest(judge: Judge, counts: Counts, nodes: Nodes) -> Judgement:
-    """The cheapest routing of a fleet whose supply and losses hold."""
-    routing = Routing(judge, counts, nodes)
+def cheapest(judge: Judge, counts: Counts, nodes: Nodes, fates: Fates | None = None) -> Judgement:
+    """The cheapest routing of a fleet whose supply and losses hold; `fates` say what became of today's."""
+    routing = Routing(judge, counts, nodes, fates)
     routing.keep_nodes_on()
     routing.limit()
     objective = judge.scenario.objective

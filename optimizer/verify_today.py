@@ -52,6 +52,11 @@ def peaks(plan: Plan) -> Counter[NodeKey]:
     return Counter({NodeKey(line.region, line.offer, line.procurement): line.nodes for line in plan.nodes})
 
 
+def key_of_move(key: NodeKey, to: str) -> NodeKey:
+    """Nodes that were moved, where they come."""
+    return NodeKey(to, key.offer, key.procurement)
+
+
 # ---- what stands there today ----
 
 
@@ -119,14 +124,19 @@ def a_year(world: World, once: float) -> float:
     return once * rate / (1 - (1 + rate) ** -years) if rate > 0 else once / years
 
 
+def resale_usd(world: World, key: NodeKey) -> float:
+    """What an owned node is sold for."""
+    name = _accelerator(key)
+    return float(world.scenario.today.changes.resale.get(name, 0.0) * _devices(world, name))
+
+
 def one_off(world: World, line: FleetChange) -> float:
     """What a line pays once."""
     changes, key = world.scenario.today.changes, key_of(line)
     if line.kind == "move":
         return line.nodes * float(changes.move_usd_per_node or 0.0)
     if line.kind == "retire":
-        brings = changes.resale.get(_accelerator(key), 0.0) * _devices(world, _accelerator(key))
-        return line.nodes * (float(changes.retire_usd_per_node or 0.0) - brings)
+        return line.nodes * (float(changes.retire_usd_per_node or 0.0) - resale_usd(world, key))
     if line.kind == "buy":
         owned, name = world.scenario.procurement.owned, _accelerator(key)
         price = owned.prices.get(name, world.catalog.accelerators[name].purchase_usd)
@@ -148,9 +158,8 @@ def today_bill(world: World, fates: Fates) -> dict[tuple[str, str, str, str], fl
         bill["usd_per_year", "maintenance", to, key.offer] += nodes * upkeep(world, key)
         bill["usd_per_year", "moves", key.region, ""] += nodes * a_year(world, changes.move_usd_per_node or 0.0)
     for key, nodes in fates.retire.items():
-        brings = changes.resale.get(_accelerator(key), 0.0) * _devices(world, _accelerator(key))
         bill["usd_per_year", "retirement", key.region, ""] += nodes * a_year(world, changes.retire_usd_per_node or 0.0)
-        bill["usd_per_year", "resale", key.region, ""] -= nodes * a_year(world, brings)
+        bill["usd_per_year", "resale", key.region, ""] -= nodes * a_year(world, resale_usd(world, key))
     return bill
 
 
@@ -165,7 +174,7 @@ def wrong_fates(world: World, fates: Fates, most: Counter[NodeKey]) -> list[str]
     arrives: Counter[NodeKey] = Counter()
     for (key, to), nodes in fates.move.items():
         leaves[key] += nodes
-        arrives[NodeKey(to, key.offer, key.procurement)] += nodes
+        arrives[key_of_move(key, to)] += nodes
         if key.procurement != "owned" or changes.move_usd_per_node is None or to == key.region:
             bad.append(f"{nodes} nodes of {key} cannot be moved to {to}")
     for key, nodes in fates.retire.items():

@@ -45,8 +45,9 @@ def hires(scenario) -> list[NodeKey]:
     for region in scenario.regions:
         for name in scenario.accelerators:
             accelerator = scenario.catalog.accelerators[name]
-            if procurement.owned:
-                devices = procurement.owned.devices_per_node.get(name, accelerator.devices_per_node)
+            if procurement.owned or scenario.today:
+                own = procurement.owned.devices_per_node if procurement.owned else {}
+                devices = own.get(name, accelerator.devices_per_node)
                 found.append(NodeKey(region, f"owned-{devices}x-{name}", "owned"))
             for instance in scenario.catalog.instances_in(region, name):
                 found.append(NodeKey(region, instance.name, "on_demand"))
@@ -123,6 +124,7 @@ def _worth_judging(judge: Judge, stands: list[list[Stand]], best: Best) -> Itera
     best.fleets = len(picks)
     good = np.flatnonzero((rates >= demand * (1 - 1e-9)).all(axis=-1))
     bounds = goals[good] + _least_of_loads(judge, stands, picks[good], demand)
+    bounds += judge.least_of_today() if scenario.objective.account == "cost" else 0.0
     for place in np.argsort(bounds, kind="stable"):
         yield float(bounds[place]), tuple(picks[good[place]])
 

@@ -28,6 +28,7 @@ QUESTIONS = {
     "budget": (14, 8),
     "classes": (26, 12),
     "spot": (20, 12),
+    "today": (36, 10),
     "mixed": (60, 3),
 }
 # Ties in cost are broken by carbon, at this many USD a kilogram; ties in another account by cost.

@@ -23,6 +23,7 @@ KINDS = (
     "budget",
     "classes",
     "spot",
+    "today",
     "mixed",
 )
 REGIONS = ("aws/us-east-1", "aws/us-west-2")
@@ -251,6 +252,38 @@ def _spot(rng: random.Random, data: dict[str, Any]):
     return lambda data, _: data["procurement"]["spot"].update(max_share=f"{share}%")
 
 
+def _today(rng: random.Random, data: dict[str, Any]):
+    """Nodes that are there: kept, switched off, moved, retired or joined by new ones, only so many of them."""
+    name = data["accelerators"][0]
+    if rng.random() < 0.6:
+        _two_regions(rng, data)
+    for use in data["regions"].values():
+        use["quota"] = {name: rng.choice((4, 8))}
+    chat = data["workloads"]["chat"]
+    chat |= {"tensor_parallel": [1], "batch": chat["batch"][:1]}
+    write_offs = ("$0/yr", "$2k/yr")
+    entry = {"accelerator": name, "write_off": rng.choice(write_offs)}
+    nodes = [{"region": REGIONS[0], "nodes": rng.choice((1, 2, 3)), **entry}]
+    if len(data["regions"]) > 1 and rng.random() < 0.4:
+        nodes.append({"region": REGIONS[1], "nodes": 1, **entry})
+    if name == "h100-sxm" and rng.random() < 0.6:
+        data["procurement"]["on_demand"] = True
+        rented = {"region": REGIONS[0], "instance": "p5.4xlarge", "nodes": 1}
+        nodes.append(rented | rng.choice(({"procurement": "reserved", "price": "$2/h"}, {"procurement": "on_demand"})))
+    if rng.random() < 0.25:
+        data["procurement"] = {"on_demand": True}  # nothing more is bought
+        for entry in nodes:
+            if entry.get("procurement", "owned") == "owned":
+                entry["maintenance"] = "$300/yr"
+    changes = {"retire": rng.choice(("$0/node", "$400/node")), "horizon": rng.choice(("1 year", "3 years"))}
+    changes["resale"] = {name: rng.choice(("$200", "$2,500"))}
+    if rng.random() < 0.7:
+        changes["move"] = rng.choice(("$60/node", "$900/node"))
+    data["today"] = {"nodes": nodes, "changes": changes}
+    most = rng.choice((0, 0, 1, 1, 2))
+    return lambda data, _: changes.update(limit=most)
+
+
 def _mixed(rng: random.Random, data: dict[str, Any]):
     """Some of everything that is left: a second device, ways of buying, allowances, power, prices of carbon."""
     name = data["accelerators"][0]
@@ -313,5 +346,6 @@ _MAKERS = {
     "budget": _budget,
     "classes": _classes,
     "spot": _spot,
+    "today": _today,
     "mixed": _mixed,
 }
