@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from optimizer.plan import Binding, ConflictMember, Plan, ReadingLine, Rejected, Repair
+from optimizer.plan import ConflictMember, Plan, ReadingLine, Rejected, Repair
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.names import Places
 from reports.service_sections import bound
-from reports.summary import effect, moved, quantity
+from reports.summary import moved, quantity
 from reports.words import mass, money, percent, percentile, plain, sentence, spoken, together
 
 _GROUP_SHOWN = 4
@@ -52,48 +52,6 @@ def _limit_row(reading: ReadingLine) -> tuple[str, ...]:
     share = _relative_slack(reading)
     room = ("none", "0 %") if abs(share) < 5e-5 else (slack, percent(share) if reading.limit else "")
     return name, plain(reading.where), value, bound(reading, limit), *room, spoken(reading.wall)
-
-
-def binding(plan: Plan, places: Places) -> Section | None:
-    """What each limit costs, found by moving it and solving again."""
-    if plan.fleet is None:
-        return None
-    if not plan.binding:
-        return section("binding", "What binds", [Paragraph("Not looked into: no limit was moved and solved again.")])
-    resolved = sorted((line for line in plan.binding if line.resolved and not _nothing(line)), key=_gain)
-    other = [line for line in plan.binding if not line.resolved]
-    idle = [line for line in plan.binding if line.resolved and _nothing(line)]
-    headings = columns("if this moves", "money a year", "carbon a year", "wall")
-    parts: list[Paragraph | Table | Bullets | None] = [
-        Paragraph(
-            "Each limit was moved alone and the whole fleet solved again; an interval is what the two gaps leave open."
-        ),
-        Table(headings, tuple(_binding_row(line, places) for line in resolved)) if resolved else None,
-    ]
-    if other:
-        rows = tuple(
-            (places.change(line.limit, line.change), effect(line.usd_per_year_change, "USD")) for line in other
-        )
-        caption = "Not resolved: the two gaps leave it open whether this changes anything"
-        parts.append(Table(columns("if this moves", "money a year"), rows, None, caption))
-    if idle:
-        parts.append(Paragraph("Moving these changes nothing:"))
-        parts.append(Bullets(tuple(places.change(line.limit, line.change) for line in idle)))
-    return section("binding", "What binds, found by solving again", parts)
-
-
-def _nothing(line: Binding) -> bool:
-    """Less than a dollar and a kilogram a year."""
-    return all(abs(end) < 1.0 for end in (*line.usd_per_year_change, *line.kg_co2e_per_year_change))
-
-
-def _gain(line: Binding) -> tuple[float, str]:
-    return sum(line.usd_per_year_change), line.change
-
-
-def _binding_row(line: Binding, places: Places) -> tuple[str, ...]:
-    carbon = effect(line.kg_co2e_per_year_change, "kg", costs="adds")
-    return places.change(line.limit, line.change), effect(line.usd_per_year_change, "USD"), carbon, spoken(line.wall)
 
 
 def rejected(plan: Plan) -> Section | None:

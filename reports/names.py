@@ -20,10 +20,14 @@ class Places:
             self._known[region] = plain(self._look_up(region))
         return self._known[region]
 
+    def town(self, region: str) -> str:
+        """The shortest name: `Ashburn`, or the id."""
+        return self.city(region).split(" (")[0]
+
     def label(self, region: str) -> str:
         """For a table: the id, which is what the scenario file says, and the city."""
         city = self.city(region)
-        return plain(region) if city == plain(region) else f"{plain(region)} {city.split(' (')[0]}"
+        return plain(region) if city == plain(region) else f"{plain(region)} {self.town(region)}"
 
     def _look_up(self, region: str) -> str:
         try:

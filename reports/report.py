@@ -7,11 +7,13 @@ from typing import Any
 
 from optimizer.plan import Plan
 from reports import (
+    binding_sections,
     fleet_sections,
     limit_sections,
     routing_sections,
     service_sections,
     sure_sections,
+    swing_sections,
     today_sections,
     trust_sections,
     ways_sections,
@@ -20,7 +22,7 @@ from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
 
-EXPLAIN_FIRST = ("conflict", "repairs", "binding", "rejected")
+EXPLAIN_FIRST = ("conflict", "repairs", "binding", "sensitivity", "rejected")
 
 
 def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -> Content:
@@ -57,5 +59,6 @@ def _fleet_sections(plan: Plan, places: Places, scenario: Any | None) -> list[An
         service_sections.service(plan),
         service_sections.losses(plan),
         limit_sections.limits(plan),
-        limit_sections.binding(plan, places),
+        binding_sections.binding(plan, places),
+        swing_sections.sensitivity(plan, places),
     ]

@@ -133,11 +133,12 @@ def _proof(plan: Plan) -> str:
 def holding(plan: Plan) -> Binding | None:
     """The limit, other than demand itself, whose relaxation lowers the objective most; None where none does.
 
-    Small relaxations come first; a rule that only shapes the fleet as a whole is found by dropping it.
+    Relaxations of about 5 % come first; a rule that only shapes the fleet as a whole is found by dropping it.
     """
-    small = [line for line in plan.binding if not _dropped(line) and not _another_step(plan, line)]
-    for lines in (small, [line for line in plan.binding if _dropped(line)]):
-        found = [line for line in lines if line.resolved and _change(plan, line)[1] < 0 and not _is_demand(line)]
+    loose = [line for line in plan.binding if line.relaxation > 0 and not _is_demand(line)]
+    small = [line for line in loose if not _dropped(line) and not _another_step(plan, line)]
+    for lines in (small, [line for line in loose if _dropped(line)]):
+        found = [line for line in lines if line.resolved and _change(plan, line)[1] < 0]
         if found:
             return min(found, key=lambda line: sum(_change(plan, line)))
     return None
@@ -147,19 +148,20 @@ def _dropped(line: Binding) -> bool:
     return line.relaxation >= 1.0 and line.limit.endswith("failure")
 
 
-def _by_carbon(plan: Plan) -> bool:
+def by_carbon(plan: Plan) -> bool:
+    """Whether carbon was made least."""
     return plan.objective is not None and plan.objective.account.startswith("kg")
 
 
 def _change(plan: Plan, line: Binding) -> Interval:
-    return line.kg_co2e_per_year_change if _by_carbon(plan) else line.usd_per_year_change
+    return (line.kg_co2e_per_year_change if by_carbon(plan) else line.usd_per_year_change) or (0.0, 0.0)
 
 
 def _another_step(plan: Plan, line: Binding) -> bool:
-    """Whether the same limit was also relaxed by the usual 5 %, by which limits are compared."""
-    return abs(line.relaxation - 0.05) > 1e-9 and any(
-        other.key == line.key and abs(other.relaxation - 0.05) <= 1e-9 for other in plan.binding
-    )
+    """Whether the same limit was also relaxed by a step nearer to the usual 5 %, by which limits are compared."""
+    mine = abs(line.relaxation - 0.05) - 1e-9
+    steps = [other.relaxation for other in plan.binding if other.key == line.key and other.relaxation > 0]
+    return any(abs(step - 0.05) < mine for step in steps)
 
 
 def _is_demand(line: Binding) -> bool:
@@ -171,6 +173,8 @@ def effect(change: Interval, unit: str, saves: str = "saves", costs: str = "cost
 
     >>> effect((-190e3, -170e3), "USD")
     'saves $170k to $190k'
+    >>> effect((0.0, 3e3), "USD")
+    'costs at most $3,000'
     >>> effect((-2e3, 3e3), "USD")
     'between -$2,000 and $3,000'
     """
@@ -180,6 +184,8 @@ def effect(change: Interval, unit: str, saves: str = "saves", costs: str = "cost
     if high <= 0 or low >= 0:
         near, far = sorted((abs(low), abs(high)))
         written = together(unit, [near, far])
+        if near == 0:
+            return f"{saves if high <= 0 else costs} at most {written[1]}"
         return f"{saves if high <= 0 else costs} {written[0] if written[0] == written[1] else ' to '.join(written)}"
     written = together(unit, [low, high])
     return f"between {written[0]} and {written[1]}"
@@ -192,7 +198,7 @@ def _held_by(plan: Plan, places: Places) -> str:
     line = holding(plan)
     if line is None:
         return "; no single limit but demand, relaxed a little, lowers it by more than the gap"
-    carbon = _by_carbon(plan)
+    carbon = by_carbon(plan)
     worth = effect(_change(plan, line), "kg" if carbon else "USD", saves="would save")
     kind = " CO2e" if carbon else ""
     return f"; {places.limit(line.limit)} holds it ({places.step(line.limit, line.change)} {worth}{kind} a year)"
