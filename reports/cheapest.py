@@ -61,6 +61,7 @@ def cheapest(
     output: options.Output = "",
     no_binding: options.NoBinding = False,
     curves: options.Curves = False,
+    tornado: options.Tornado = False,
     time_limit: options.TimeLimit = "",
     gap: options.Gap = "",
     threads: options.Threads = None,
@@ -93,6 +94,7 @@ def cheapest(
         write_model,
         quiet,
         confidence,
+        tornado=tornado,
     )
     question = Flags(
         model=model,

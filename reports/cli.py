@@ -59,6 +59,7 @@ def solve(
     output: options.Output = "",
     no_binding: options.NoBinding = False,
     curves: options.Curves = False,
+    tornado: options.Tornado = False,
     time_limit: options.TimeLimit = "",
     gap: options.Gap = "",
     threads: options.Threads = None,
@@ -87,6 +88,7 @@ def solve(
         write_model,
         quiet,
         confidence,
+        tornado=tornado,
     )
     raise typer.Exit(answer(_load(scenario), asked))
 
@@ -98,6 +100,7 @@ def explain(
     markdown: options.Markdown = False,
     output: options.Output = "",
     curves: options.Curves = False,
+    tornado: options.Tornado = False,
     time_limit: options.TimeLimit = "",
     gap: options.Gap = "",
     threads: options.Threads = None,
@@ -110,7 +113,18 @@ def explain(
     from reports.run import Asked, answer
 
     asked = Asked(
-        as_json, markdown, output, True, curves, time_limit, gap, threads, seed, quiet=quiet, confidence=confidence
+        as_json,
+        markdown,
+        output,
+        True,
+        curves,
+        time_limit,
+        gap,
+        threads,
+        seed,
+        quiet=quiet,
+        confidence=confidence,
+        tornado=tornado,
     )
     raise typer.Exit(answer(_load(scenario), asked, EXPLAIN_FIRST))
 

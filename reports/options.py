@@ -16,7 +16,10 @@ Json = Annotated[bool, typer.Option("--json", help="Pure JSON on standard output
 Markdown = Annotated[bool, typer.Option("--markdown", help="The report as Markdown.")]
 Output = Annotated[str, typer.Option("--output", "-o", metavar="FILE", help="Write the plan as JSON here.")]
 NoBinding = Annotated[bool, typer.Option("--no-binding", help="Do not solve again to find what binds: faster.")]
-Curves = Annotated[bool, typer.Option("--curves", help="Move each limit by 1, 5 and 10 %, not only by 5 %.")]
+Curves = Annotated[
+    bool, typer.Option("--curves", help="Relax each limit by 1, 5 and 10 %, tighten it by 5 and 10 %; also in demand.")
+]
+Tornado = Annotated[bool, typer.Option("--tornado", help="Move each price, grid, speed and demand by 10 % each way.")]
 TimeLimit = Annotated[str, typer.Option(metavar="TIME", help='Stop solving after, for example, "60 s".')]
 Gap = Annotated[str, typer.Option(metavar="SHARE", help='Stop when proven within, for example, "0.1%".')]
 Threads = Annotated[int | None, typer.Option(metavar="N", help="Threads of the solver.")]

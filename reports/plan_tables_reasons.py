@@ -40,12 +40,17 @@ def binding(plan: Plan) -> PlanTable:
         *("usd_per_year_change_low = money low, USD a year", "usd_per_year_change_high = money high, USD a year"),
         "kg_co2e_per_year_change_low = carbon low, kg CO2e a year",
         "kg_co2e_per_year_change_high = carbon high, kg CO2e a year",
-        "resolved",
+        "requests_per_s_change_low = served for the same low, requests/s",
+        "requests_per_s_change_high = served for the same high, requests/s",
+        *("resolved", "status"),
     )
     rows = (
         (
             *(one.limit, one.key, one.wall, one.change, one.relaxation),
-            *(*one.usd_per_year_change, *one.kg_co2e_per_year_change, one.resolved),
+            *(one.usd_per_year_change or (None, None)),
+            *(one.kg_co2e_per_year_change or (None, None)),
+            *(one.requests_per_s_change or (None, None)),
+            *(one.resolved, one.status),
         )
         for one in plan.binding
     )

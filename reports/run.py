@@ -37,6 +37,7 @@ class Asked:
     quiet: bool = False
     confidence: str = ""
     write_scenario: str = ""
+    tornado: bool = False
 
     def __post_init__(self) -> None:
         if self.as_json and self.as_markdown:
@@ -138,6 +139,7 @@ def solved(scenario: Scenario, asked: Asked, time_limit: float | None = None, ga
                 scenario,
                 binding=asked.binding,
                 curves=asked.curves,
+                tornado=asked.tornado,
                 progress=watch,
                 time_limit=time_limit,
                 gap=gap,
