@@ -140,10 +140,10 @@ def _sunk(plan: Plan) -> Paragraph | None:
             parts[charge.part] += charge.value  # type: ignore[assignment]
     if not parts:
         return Paragraph("No write-off and no committed rent was stated: today's nodes count as paid for.", "warn")
-    named = [f"{money(parts[part])} of {part}" for part in SUNK if parts[part]]
-    too = ", of retired nodes too" if numbers(plan)["retire"] and parts["write-off"] else ""
+    too = {"write-off": " (of retired nodes too)" if numbers(plan)["retire"] else ""}
+    named = [f"{money(parts[part])} of {part}{too.get(part, '')}" for part in SUNK if parts[part]]
     whole = money(plan.accounts["usd_per_year"])
-    return Paragraph(f"Paid whatever is decided, and in the {whole} a year: {listed(named)}{too}.")
+    return Paragraph(f"Paid whatever is decided, and in the {whole} a year: {listed(named)}.")
 
 
 def _as_it_is(plan: Plan) -> Paragraph | None:
