@@ -16,12 +16,14 @@ import numpy as np
 from optimizer import milp
 from optimizer.cross_check import MOST_TREE_NODES
 from optimizer.held_draws import HeldDraws
+from optimizer.polish import simplest
 from optimizer.scenario_program import Cut, Joined, ScenarioProgram, with_row
 
 Watch = Callable[[milp.Progress], None]
 Stop = Literal["gap", "infeasible", "time_limit", "interrupt"]
 TAKEN_IN = 3  # draws that are taken in at a time, the hardest first
 SMALLEST_GAP = 1e-6
+SAME = 1e-5
 SURE = 1e-9
 
 
@@ -78,6 +80,7 @@ class Search:
             stop = self._choosing()
         if stop == "gap":
             self._second_opinion()
+            self._simplest()
         return stop
 
     # ---- each draw alone ----
@@ -194,6 +197,25 @@ class Search:
         for found in (tried, again):
             if found.x is not None:
                 self._try(found)
+
+    def _simplest(self) -> None:
+        """The same nodes with fewer pools, where that costs no more and breaks no further draw."""
+        held = [k for k in self._inside if self.found.answers[k].x is not None]
+        joined = self.program.joined(held)
+        x = self._start(joined)
+        if x is None:
+            return
+        problem, options = joined.problem, replace(self.options, time_limit_s=self._left())
+        value = float(problem.cost @ x + problem.offset)
+        base = replace(self.program.draws[0].program, problem=problem)
+        found = simplest(base, milp.Answer("gap", x, value, value, 0.0), options)
+        if found.x is None:
+            return
+        first = found.x[self.program.draws[0].first]
+        answers = self.held.answers(first)
+        value = self.held.value(first, answers, self.most)
+        if value <= self.found.value * (1 + SAME):
+            self.found.first, self.found.answers, self.found.value = first, answers, value
 
     # ---- one program ----
 
