@@ -1,8 +1,9 @@
-"""What holds the fleet back: every limit, what binds, what was ruled out, and the way out when nothing fits."""
+"""What holds the fleet back: every limit, what was ruled out, and the way out when nothing fits."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 
 from optimizer.plan import ConflictMember, Plan, ReadingLine, Rejected, Repair
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
@@ -30,7 +31,7 @@ def limits(plan: Plan) -> Section | None:
         left += len(group) - _GROUP_SHOWN if len(group) > _GROUP_SHOWN + 1 else 0
     shown.sort(key=_relative_slack)
     headings = columns("limit", "where_", ">value", ">must be", ">slack", ">left?", "wall")
-    table = Table(headings, tuple(_limit_row(reading) for reading in shown))
+    table = Table(headings, _alike(_limit_row(reading) for reading in shown))
     more = (
         Paragraph(f"{left:,} more readings of the same kinds hold with as much slack or more; all are in the JSON.")
         if left
@@ -43,6 +44,14 @@ def limits(plan: Plan) -> Section | None:
 
 def _relative_slack(reading: ReadingLine) -> float:
     return (reading.slack or 0.0) / max(abs(reading.limit or 0.0), 1e-12)
+
+
+def _alike(rows: Iterable[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Rows that differ in their place only as one row with all the places."""
+    places: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for name, where, *rest in rows:
+        places[name, *rest].append(where)
+    return tuple((name, "; ".join(where), *rest) for (name, *rest), where in places.items())
 
 
 def _limit_row(reading: ReadingLine) -> tuple[str, ...]:
@@ -60,7 +69,7 @@ def rejected(plan: Plan) -> Section | None:
         return None
     shown = plan.rejected[:_REJECTED_SHOWN]
     priced = any(line.usd_per_million_requests is not None for line in shown)
-    many = len({line.workload for line in shown}) > 1
+    many = len({line.workload for line in shown if line.workload}) > 1
     rows = tuple(_rejected_row(line, priced, many) for line in shown)
     headings = columns("way of running", "ruled out by", "by how much", *([">$ a million requests"] if priced else []))
     left = len(plan.rejected) - len(shown)
@@ -69,18 +78,19 @@ def rejected(plan: Plan) -> Section | None:
 
 
 def _rejected_row(line: Rejected, priced: bool, many: bool) -> tuple[str, ...]:
-    what = f"{plain(line.workload)}: {plain(line.what)}" if many else plain(line.what)
+    what = f"{plain(line.workload)}: {plain(line.what)}" if many and line.workload else plain(line.what)
     price = [f"{line.usd_per_million_requests:,.2f}" if line.usd_per_million_requests is not None else "unknown"]
     return what, spoken(line.wall), _by_how_much(line), *(price if priced else [])
 
 
 def _by_how_much(line: Rejected) -> str:
+    own = line.says.startswith(f"{line.what} ") or line.says.startswith(f"{line.what}: ")
     if line.value is None or line.limit is None:
-        return plain(line.says)
+        return plain(line.says.removeprefix(f"{line.what}: ") if own else line.says)
     value, limit = together(line.unit, [line.value, line.limit])
     words = {"<=": "at most", ">=": "at least", "==": "exactly"}.get(line.sense, line.sense)
     measured = f"{spoken(line.reading)} {value}, {words} {limit}"
-    return measured if not line.says or value in line.says else f"{measured}: {plain(line.says)}"
+    return measured if own or not line.says or value in line.says else f"{measured}: {plain(line.says)}"
 
 
 def conflict(plan: Plan, places: Places) -> Section | None:

@@ -11,25 +11,37 @@ from reports.words import percent, percentile, plain, rate, spoken, together
 
 
 def service(plan: Plan) -> Section | None:
-    """Latency of each origin in each region; every percentile in a column of its own."""
-    rows: dict[tuple[str, str], dict[str, ReadingLine]] = defaultdict(dict)
-    for reading in plan.readings:
-        if reading.percentile:
-            rows[reading.name, reading.where][percentile(reading.percentile)] = reading
-    if not rows:
+    """Latency of each origin in each region, and of each pool; every percentile in a column of its own."""
+    found = [reading for reading in plan.readings if reading.percentile]
+    if not found:
         return None
-    order = sorted({name for held in rows.values() for name in held}, key=_percentile_order)
+    kinds = {reading.name.split()[0] for reading in found}
+    tables = [_times([line for line in found if line.name.split()[0] == kind]) for kind in sorted(kinds, reverse=True)]
+    names = [(reading.name, reading.where) for reading in found]
+    return section("service", "Service level: latency at P50 and P99", [*tables, *_meaning(names, plan.confidence)])
+
+
+def _times(found: list[ReadingLine]) -> Table:
+    """One row for each place: what is limited first, then the same time read otherwise."""
+    rows: dict[str, dict[tuple[str, str], ReadingLine]] = defaultdict(dict)
+    for reading in found:
+        rows[reading.where][reading.name, percentile(reading.percentile)] = reading
+    first = found[0].name.split()[0]
+    order = sorted({key for held in rows.values() for key in held}, key=lambda key: (key[0], _percentile_order(key[1])))
     body = []
-    for (name, where), held in rows.items():
+    for where, held in rows.items():
         limited = next((line for line in held.values() if line.limit is not None), None)
         numbers = [*(line.value for line in held.values()), limited.limit if limited else 0.0]
         values = together(next(iter(held.values())).unit, numbers, 4 if limited else 3)
         written = dict(zip(held, values[:-1], strict=True))
         limit = f"{percentile(limited.percentile)} {bound(limited, values[-1])}" if limited else "none"
-        body.append((spoken(name), plain(where), *(written.get(one, "") for one in order), limit))
-    headings = columns("time", "where_", *(f">{one}" for one in order), "limit")
-    table = Table(headings, tuple(body))
-    return section("service", "Service level: latency at P50 and P99", [table, *_meaning(rows, plan.confidence)])
+        body.append((spoken(first), plain(where), *(written.get(one, "") for one in order), limit))
+    return Table(columns("time", "where_", *(f">{_heading(first, *key)}" for key in order), "limit"), tuple(body))
+
+
+def _heading(first: str, name: str, of: str) -> str:
+    """`mean`, `mean at its load`, `P99 of a token`."""
+    return f"{of} {name.removeprefix(first).strip()}".strip()
 
 
 def _meaning(rows: Iterable[tuple[str, str]], confidence: float | None = None) -> list[Bullets]:

@@ -85,11 +85,12 @@ def test_the_carbon_basis_is_stated() -> None:
 
 
 def test_mean_and_percentiles_never_share_a_column() -> None:
-    table = section(plans.feasible(), "service").parts[0]
-    assert isinstance(table, Table)
-    assert [column.title for column in table.columns] == ["time", "where", "mean", "P50", "P99", "limit"]
-    for row in table.rows:
-        assert (row[2] == "") or (row[3] == row[4] == "")
+    tables = [part for part in section(plans.feasible(), "service").parts if isinstance(part, Table)]
+    assert [[column.title for column in table.columns] for table in tables] == [
+        ["time", "where", "P50", "P99", "limit"],
+        ["time", "where", "mean", "P99 of a token", "limit"],
+    ]
+    assert len(tables[1].rows) == 1, "one line for each pool"
 
 
 def test_losses_show_the_worst_slot_of_each() -> None:
@@ -98,6 +99,13 @@ def test_losses_show_the_worst_slot_of_each() -> None:
     says = words(section(plan.model_copy(update={"losses": [*plan.losses, night]}), "losses"))
     assert "800/s" in says and "810/s" not in says
     assert "not limited" in says
+
+
+def test_limits_that_differ_in_place_only_are_one_line() -> None:
+    twin = plans.READINGS[3].model_copy(update={"where": "h200-sxm elsewhere"})
+    table = section(plans.feasible(readings=[*plans.READINGS, twin]), "limits").parts[0]
+    assert isinstance(table, Table)
+    assert sum(row[0] == "quota" for row in table.rows) == 1 and any("; h200-sxm" in row[1] for row in table.rows)
 
 
 def test_every_limit_has_value_limit_slack_and_wall() -> None:
