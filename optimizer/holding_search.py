@@ -81,6 +81,7 @@ class Search:
         if stop == "gap":
             self._second_opinion()
             self._simplest()
+            stop = self._stopped()
         return stop
 
     # ---- each draw alone ----
@@ -182,8 +183,7 @@ class Search:
         """Another search, with presolve and without the cut, looks for a fleet below the bound."""
         spare = self.most - len(self.found.hopeless)
         order = [k for k in self._hardest() if k not in self.found.hopeless]
-        self._inside = self._inside or order[: spare + 1]
-        problem = self.program.joined([], self._inside, spare).problem
+        problem = self.program.joined([], {*self._inside, *order[: spare + 1]}, spare).problem
         priced, asked = np.flatnonzero(problem.cost), self.found.bound - 1e-6 * abs(self.found.bound)
         below = with_row(problem, priced, problem.cost[priced], upper=asked - problem.offset)
         second = replace(self.options, other_path=True, seed=self.options.seed + 1, log_file="")
