@@ -17,7 +17,7 @@ from tests.optimizer.cases import DROP, EAST, EXACT, NORTH, chat, optimum, small
 from tests.optimizer.limit_cases import CASES, ONLY_L40S
 from tests.optimizer.test_explain import limits_of
 
-CURVED = ("carbon", "budget", "quota", "node failure", "max regions", "site power", "itl", "changes")
+CURVED = ("carbon", "budget", "quota", "node failure", "itl", "changes")
 GOAL = {"usd_per_year": "usd_per_year_change", "kg_co2e_per_year": "kg_co2e_per_year_change"}
 
 
@@ -65,14 +65,18 @@ def test_curves_only_fall(kind: str) -> None:
         held = [np.inf if (change := getattr(line, field)) is None else change[1] for line in lines]
         assert held == sorted(held, reverse=True), limit
         served = [line.requests_per_s_change[0] for line in lines if line.requests_per_s_change is not None]
-        assert served == sorted(served), limit
+        assert served == pytest.approx(sorted(served), abs=1e-6), limit
 
 
 def test_a_limit_that_cannot_be_tightened_is_proven_so() -> None:
-    _, plan = curved("carbon")
-    _, tight = curved("max regions")
-    assert any(line.status == "no_fleet" for line in [*plan.binding, *tight.binding])
-    kept = next(line for line in curved("budget")[1].binding if line.status in ("kept", "implied"))
+    """One of the budget's two tightenings leaves less money than the cheapest fleet takes; the plan keeps the other."""
+    least = optimum(small_scenario())
+    plan = solve(small_scenario(limits={"budget": f"${1.08 * least:.2f}/yr"}), curves=True)
+    status = {line.relaxation: line.status for line in curve(plan, "budget")}
+    assert status == {-0.1: "no_fleet", -0.05: "kept", 0.01: "implied", 0.05: "implied", 0.1: "solved"}
+    gone, kept = curve(plan, "budget")[:2]
+    assert gone.usd_per_year_change is None and gone.kg_co2e_per_year_change is None and gone.resolved
+    assert gone.requests_per_s_change is not None and gone.requests_per_s_change[1] < 0
     assert kept.usd_per_year_change == (0.0, 0.0) and kept.node_changes == []
 
 
@@ -91,7 +95,7 @@ def test_counts_move_in_whole_nodes_and_shares_stay_shares() -> None:
     assert step(limit("changes", 0.0), 0.05, 0.0, 2) == 1.0
 
 
-@pytest.mark.parametrize("kind", ["carbon", "quota", "node failure"])
+@pytest.mark.parametrize("kind", ["quota", "node failure"])
 def test_the_most_demand_is_the_largest_that_the_same_money_serves(kind: str) -> None:
     """By halving, without the demand's column: each question asks for a demand and is solved on its own."""
     scenario, plan = curved(kind)
@@ -100,7 +104,9 @@ def test_the_most_demand_is_the_largest_that_the_same_money_serves(kind: str) ->
     least, at_most = most["plan"].requests_per_s
     capped = scenario.replace("limits.budget_usd_per_year", plan.accounts["usd_per_year"] * (1 + 1e-7))
     assert _largest(capped) == pytest.approx(least, rel=2e-3) == pytest.approx(at_most, rel=2e-3)
-    assert _largest(scenario) == pytest.approx(most["limits"].requests_per_s[0], rel=2e-3)
+    limits = most["limits"]
+    assert min(_largest(scenario), 400.0) == pytest.approx(limits.requests_per_s[0], rel=2e-3)
+    assert limits.at_least == (limits.requests_per_s[0] >= 400.0 - 1e-6), "the search ends at ten times the demand"
     line = curve(plan, CASES[kind].limit)[0]
     assert line.relaxation < 0 and line.requests_per_s_change is not None
     tighter = moved(capped, limits_of(scenario)[line.limit], line.relaxation).scenario
@@ -110,8 +116,8 @@ def test_the_most_demand_is_the_largest_that_the_same_money_serves(kind: str) ->
 def _largest(scenario: Scenario) -> float:
     """Requests/s by halving."""
     limit = limits_of(scenario)["demand chat"]
-    low, high = -20.0, 0.999  # as a relaxation of the demand
-    for _ in range(14):
+    low, high = -10.0, 0.999  # as a relaxation of the demand
+    for _ in range(13):
         middle = (low + high) / 2
         if optimum(moved(scenario, limit, middle).scenario) < np.inf:
             high = middle
