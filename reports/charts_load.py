@@ -119,9 +119,11 @@ def _draw_slots(axes: Axes, slots: list[SlotLoad]) -> None:
             "markersize": 6,
             "markeredgecolor": LIGHT["bg"],
         }
+        axes.plot(xs, after, color=LIGHT["bg"], linewidth=5, label="_")  # a rim, to be seen on the bars
         axes.plot(xs, after, marker="D" if len(xs) <= 48 else "", label="left after the worst node loss", **style)
     if any(one.required is not None for one in slots):
         least = [float("nan") if one.required is None else one.required for one in slots]
+        axes.plot(xs, least, color=LIGHT["bg"], linewidth=4.5, label="_")
         axes.plot(xs, least, color=LIGHT["red"], linewidth=1.8, linestyle=(0, (2, 2)), label="must be left")
     step = -(-len(xs) // _TICKS)
     axes.set_xticks(xs[::step], [short(one.slot, 9) for one in slots[::step]])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from itertools import count as counter
@@ -144,13 +144,25 @@ def _part(part: Part, ids: Iterator[str]) -> dict[str, Any]:
     return _table(part, ids)
 
 
+def whole_rows(rows: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Rows that can be sorted and filtered by themselves: an empty first cell means that of the row above.
+
+    >>> whole_rows([("demand", "-10 %"), ("", "+10 %")])
+    [('demand', '-10 %'), ('demand', '+10 %')]
+    """
+    made: list[tuple[str, ...]] = []
+    for row in rows:
+        made.append((made[-1][0], *row[1:]) if made and row[0] == "" else row)
+    return made
+
+
 def _table(part: Table, ids: Iterator[str]) -> dict[str, Any]:
     return {
         "kind": "table",
         "id": next(ids),
         "caption": part.caption,
         "heads": [{"title": column.title, "right": column.align == "right"} for column in part.columns],
-        "rows": [_cells(part, row, True) for row in part.rows],
+        "rows": [_cells(part, row, True) for row in whole_rows(part.rows)],
         "total": _cells(part, part.total, False) if part.total is not None else None,
         "sortable": len(part.rows) >= _SORTED,
         "filter": len(part.rows) >= _FILTERED,
