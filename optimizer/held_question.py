@@ -86,10 +86,10 @@ def _question(scenario: Scenario, plan: Plan) -> tuple[Question, list[_Pool]]:
 
 def _pools(plan: Plan) -> list[_Pool]:
     """The plan's pools; lines that agree in all but replicas and procurement are one."""
-    found: dict[tuple, list[FleetLine]] = {}
+    found: dict[tuple[str, str, str, Way, tuple[str, ...]], list[FleetLine]] = {}
     for line in plan.lines:
         found.setdefault((line.workload, line.region, line.offer, way_of(line), tuple(line.serves)), []).append(line)
-    return [_Pool(*key, tuple(lines)) for key, lines in found.items()]
+    return [_Pool(w, region, offer, way, serves, tuple(lines)) for (w, region, offer, way, serves), lines in found.items()]
 
 
 def _hires(scenario: Scenario, plan: Plan) -> list[Hire]:
@@ -174,7 +174,7 @@ def _stacked(parts: list[Variants]) -> Variants:
 
     tags = [tag for part in parts for tag in part.closed_by]
     names = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
-    return Variants(stack("candidate"), stack("latency_class"), tags, *(stack(name) for name in names))
+    return Variants(stack("candidate"), stack("latency_class"), tags, **{name: stack(name) for name in names})
 
 
 def _replicas(program: Program, pools: list[_Pool]) -> np.ndarray:

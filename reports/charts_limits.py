@@ -40,8 +40,8 @@ def headroom(plan: Plan, places: Places) -> Chart | None:
         "How much of each limit is used, fullest first",
     )
     full = [name for name, share, _ in rows if share > 0.999]
-    fullest = f"Fullest: {rows[0][0]}, {percent(rows[0][1], 3)}."
-    says = f"Used to the full: {listed(full)}." if full else fullest
+    most = f"Fullest: {rows[0][0]}, {percent(rows[0][1], 3)}."
+    says = f"Used to the full: {listed(full)}." if full else most
     return Chart(
         "room", "How full each limit is", says, table, lambda axes: _draw_room(axes, rows), 60 + 36 * len(rows)
     )
