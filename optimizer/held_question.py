@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -174,7 +175,8 @@ def _stacked(parts: list[Variants]) -> Variants:
 
     tags = [tag for part in parts for tag in part.closed_by]
     names = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
-    return Variants(stack("candidate"), stack("latency_class"), tags, **{name: stack(name) for name in names})
+    stacked: dict[str, Any] = {name: stack(name) for name in names}
+    return Variants(stack("candidate"), stack("latency_class"), tags, **stacked)
 
 
 def _replicas(program: Program, pools: list[_Pool]) -> np.ndarray:
