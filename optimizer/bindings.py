@@ -151,7 +151,7 @@ def _known(limit: Elastic, by: float, done: list[Binding]) -> tuple[Effect | Non
         larger = abs(line.relaxation) >= abs(by)
         if line.status == "no_fleet" and not larger:
             effect = NO_FLEET
-        if larger and line.usd_per_year_change == line.kg_co2e_per_year_change == nothing:
+        if larger and line.resolved and line.usd_per_year_change == line.kg_co2e_per_year_change == nothing:
             effect = Effect("implied", dict.fromkeys(ACCOUNTS, nothing), True)
         if larger and line.requests_per_s_change == nothing:
             served = nothing

@@ -99,11 +99,13 @@ def effect_of(
     """
     if found.why == "infeasible" and never != "worse":
         return NO_FLEET
+    if program is not None and not np.isfinite(_bound(program, found)):
+        return STOPPED
     if found.objective is None and never != "worse":
         return STOPPED
     was = solved.was
     if program is None or found.objective is None:
-        now, now_bound = was, 0.0 if program is None else _bound(program, found)
+        now, now_bound = was, solved.was_bound if program is None else _bound(program, found)
     else:
         now, now_bound = found.objective * program.objective_unit, _bound(program, found)
     change = _interval(solved, now, min(now_bound, now), never)

@@ -52,7 +52,7 @@ def _once(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | None
         Table(headings, rows) if rows else None,
     ]
     if other:
-        body = tuple((places.change(line.limit, line.change), _interval(line)) for line in other)
+        body = tuple((places.change(line.limit, line.change), _interval(line) or _money(line)) for line in other)
         caption = "Not resolved: the two gaps leave it open whether this changes anything"
         parts.append(Table(columns("if this moves", "money a year"), body, None, caption))
     if idle:
