@@ -4,9 +4,9 @@
 
 The fleet is given: its nodes, owned or rented, and its replicas, each with its batch, as the plan has them in each
 slot. Requests are routed anew, so what is solved is a small program with a handful of whole columns. Prices, carbon and
-rates are those of the changed scenario. Where a limit cannot be kept, as much as possible is served in time first, then
-as much as possible after each loss, and then the other limits are broken as little as can be (the sum of their relative
-moves).
+rates are those of the changed scenario. A pool that a latency limit rules out there may stand idle. Where a limit
+cannot be kept, as much as possible is served in time first, then as much as possible after each loss, and then the
+other limits are broken as little as can be (the sum of their relative moves).
 
 A plan that holds comes back re-routed and has passed `optimizer.verify` against the changed scenario: the proof shares
 no code with the program. With `check=False` that step is left out, and `Held.plan` is None.
@@ -84,7 +84,7 @@ def held(scenario: Scenario, plan: Plan, *, check: bool = True) -> Held:
     """
     program = fixed_program(scenario, plan)
     options = milp.Options(gap=GAP, time_limit_s=TIME_LIMIT_S, seed=plan.lock.seed)
-    found = milp.Solver(program.problem, options).solve()
+    found = milp.Solver(_idle_allowed(program), options).solve()
     if found.x is not None and found.why != "interrupt":
         routed = verified_plan(program, found, options) if check else None
         return Held(holds=True, breaks=[], **_bill(program, found.x), plan=routed)
@@ -95,6 +95,15 @@ def held(scenario: Scenario, plan: Plan, *, check: bool = True) -> Held:
     if found.x is None or found.why == "interrupt":
         return _stopped(found)
     return Held(holds=False, breaks=list(_breaks(elastic, found.x)), **_bill(program, found.x))
+
+
+def _idle_allowed(program: Program) -> milp.Problem:
+    """The program in which pools that a latency limit rules out here may stand idle: their nodes are there all the
+    same."""
+    counts, lower = program.layout.counts, program.problem.lower.copy()
+    closed = np.array([bool(limits) for limits in program.layout.pools.closed_by], dtype=bool)
+    lower[counts.col[closed[counts.pool]]] = 0.0
+    return replace(program.problem, lower=lower)
 
 
 def _stopped(found: milp.Answer) -> Held:

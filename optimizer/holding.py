@@ -11,7 +11,10 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
+
+import numpy as np
 
 from optimizer import milp
 from optimizer.effects import without_dust
@@ -201,12 +204,21 @@ def _draws(
     for k, program in enumerate(programs[1:], start=1):
         answer, said = found.answers[k], dict(factors[k - 1]) if factors else {}
         if answer.x is not None:
-            routed = verified_plan(program, answer, options)
+            routed = verified_plan(program, replace(answer, x=drained(program, answer.x)), options)
             lines.append(HeldDraw(number=k, factors=said, holds=True, accounts=routed.accounts))
             continue
         broken = held(program.question.scenario, plan, check=False)
         lines.append(HeldDraw(number=k, factors=said, holds=False, accounts=broken.accounts, breaks=broken.breaks))
     return lines
+
+
+def drained(program: Program, x: np.ndarray) -> np.ndarray:
+    """The point without the replicas that a latency limit rules out in its draw: they carry nothing and stand idle."""
+    layout, x = program.layout, x.copy()
+    carries = np.zeros(len(layout.pool_names), dtype=bool)
+    carries[layout.bands.pool[layout.bands.utilisation > 0]] = True
+    x[layout.counts.col[~carries[layout.counts.pool]]] = 0.0
+    return x
 
 
 def _change(plan: Plan, without: Plan) -> dict[str, Interval]:

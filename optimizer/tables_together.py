@@ -34,8 +34,8 @@ from scenarios.schema import Scenario
 def ask_together(scenarios: Sequence[Scenario]) -> list[Question]:
     """One question for each scenario, with the same hires, pools and bands in the same order.
 
-    Batches are those of the first scenario. A candidate is left out only where one and the same other replaces it in
-    every scenario.
+    Ways to run are those that the first scenario can run, at its batches. One is left out only where one and the same
+    other replaces it in every scenario.
 
     Raises:
         ValueError: the scenarios differ in more than their inputs.
@@ -132,7 +132,7 @@ def _variants(questions: list[Question], w: int, time: Latency, hire: Hire) -> l
     ]
     room = node.replicas(hire.most_nodes, devices)
     most = np.minimum(np.max(needed, axis=0), room)
-    can = (most >= 1) & ~np.all([priced.over_itl[rows] for priced in tables], axis=0)
+    can = (most >= 1) & ~first.over_itl[rows]
     rows, most, exact = rows[can], most[can], (room <= LARGEST_EXACT_POOL)[can]
     parts: list[list[Variants]] = [[] for _ in questions]
     for k, budget_s in enumerate(time.budgets_s):
@@ -204,8 +204,8 @@ def _joined(parts: list[Variants]) -> Variants:
 
 
 def _kept(tables: list[Table], views: list[Variants]) -> list[Variants] | None:
-    """Pools that carry something in some question and that no other replaces in all of them, in the same bands."""
-    working = np.flatnonzero(np.max([view.utilisation.max(axis=1) for view in views], axis=0) > 0)
+    """Pools that carry something in the first question and that no other replaces in all of them, in the same bands."""
+    working = np.flatnonzero(views[0].utilisation.max(axis=1) > 0)
     if not working.size:
         return None
     views = [view.take(working) for view in views]

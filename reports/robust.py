@@ -28,13 +28,19 @@ def robust(
         list[str] | None,
         typer.Option("--range", metavar="INPUT=RANGE", help="A range in place of the file's; repeat: demand=80%..130%"),
     ] = None,
+    hold: Annotated[
+        str, typer.Option(metavar="SHARE", help="Find the cheapest plan that holds in this share of the draws: 90%.")
+    ] = "",
     draws_only: Annotated[bool, typer.Option("--draws-only", help="Do not also move each input alone.")] = False,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Processes; 2 if the machine has them.")] = None,
     resume: Annotated[
         str, typer.Option(metavar="FILE", help="Go on with the draws in this file; begins it where there is none.")
     ] = "",
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Add each draw to this new file as it is done.")
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="Add each draw to this new file as it is done; of --hold the plan."
+        ),
     ] = "",
     as_json: options.Json = False,
     markdown: options.Markdown = False,
@@ -59,6 +65,7 @@ def robust(
     limit_s = amount("--time-limit", time_limit, "time")
     if limit_s == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
+    share = _share(hold, plan, resume, draws_only)
     import scenarios
 
     asked = confident(scenarios.load(scenario), confidence)
@@ -66,6 +73,9 @@ def robust(
     if given is not None and not confidence and given.confidence is not None:
         asked = confident(asked, f"{given.confidence!r}")  # a plan is held to the confidence it was made with
     asked = _ranged(asked, ranges or [])
+    if share is not None:
+        figures = (share, draws, seed, limit_s, amount("--gap", gap, "fraction"), threads)
+        raise typer.Exit(_hold(asked, *figures, output=output, forms=(as_json, markdown), quiet=quiet))
     import optimizer
     from reports.progress_bar import Bar
     from reports.robust_page import page
@@ -90,6 +100,56 @@ def robust(
     else:
         put(page(found, asked, resume or output), markdown)
     raise typer.Exit(found.exit_code)
+
+
+def _share(text: str, plan: str, resume: str, draws_only: bool) -> float | None:
+    """The share of --hold, None without it; what it cannot go with is refused."""
+    from reports.run import amount
+
+    if not text:
+        return None
+    if plan or resume or draws_only:
+        other = "a plan" if plan else "--resume" if resume else "--draws-only"
+        raise wrong_flag("--hold", f"cannot go with {other}", "it looks for a plan; hold that one in a second run")
+    return amount("--hold", text, "fraction")
+
+
+def _hold(
+    scenario: Scenario,
+    share: float,
+    count: int,
+    seed: int,
+    limit_s: float | None,
+    gap: float | None,
+    threads: int | None,
+    *,
+    output: str,
+    forms: tuple[bool, bool],
+    quiet: bool,
+) -> int:
+    """Look for the plan that holds in a share of the draws, and tell it; the exit code."""
+    from optimizer.draws import draws
+    from optimizer.holding import holding
+    from optimizer.inputs import scaled
+    from reports.holding_sections import page
+    from reports.progress import Watch
+    from reports.run import put, writable, write_json
+
+    writable("--output", output)
+    factors = draws(scenario, count, seed)
+    drawn = [scaled(scenario, one) for one in factors]
+    with Watch(quiet) as watch:
+        found = holding(
+            scenario, drawn, share, factors=factors, progress=watch, time_limit=limit_s, gap=gap, threads=threads
+        )
+    if output and found.plan is not None:
+        write_json(output, found.plan)
+    as_json, markdown = forms
+    if as_json:
+        print(found.model_dump_json(indent=2))
+    else:
+        put(page(found, scenario, seed), markdown)
+    return found.exit_code
 
 
 def _given(plan: Plan, name: str) -> Plan:

@@ -7,6 +7,7 @@ idle there. Draws are made by hand from factors on demand, speed and prices.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,15 +87,15 @@ def enumerated(scenario: Scenario, drawn: Sequence[Scenario], most: int, idle: S
     judges = [Judge(one) for one in (scenario, *drawn)]
     idle = idle or [0.0] * len(drawn)
     pools = _pools(judges[0])
-    best = Best(np.inf, (), (), {})
+    best = Best(math.inf, (), (), {})
     fleets = []
     for fleet in itertools.product(*(range(top + 1) for _, _, top in pools)):
         counts = {(key, way): (number,) for (key, way, _), number in zip(pools, fleet, strict=True) if number}
         nodes = judges[0].least_nodes(counts)
         if not judges[0].supply(nodes):
             fixed = [judge.fixed(nodes)[GOALS[scenario.objective.account]] for judge in judges]
-            least = np.mean([a + b for a, b in zip(fixed[1:], idle, strict=True)])
-            fleets.append((float(least), fleet, counts, nodes, fixed))
+            least = float(np.mean([a + b for a, b in zip(fixed[1:], idle, strict=True)]))
+            fleets.append((least, fleet, counts, nodes, fixed))
     for least, fleet, counts, nodes, fixed in sorted(fleets, key=lambda one: one[0]):
         if least >= best.value:
             break
@@ -112,7 +113,7 @@ def enumerated(scenario: Scenario, drawn: Sequence[Scenario], most: int, idle: S
 
 
 def _pools(judge: Judge) -> list[tuple[PoolKey, str, int]]:
-    """(pool, procurement, most replicas) of everything that may stand somewhere in some draw."""
+    """(pool, procurement, most replicas) of everything that can run in the scenario as it stands."""
     found = []
     for hire in hires(judge.scenario):
         facts = judge.world.node(hire)
@@ -122,7 +123,9 @@ def _pools(judge: Judge) -> list[tuple[PoolKey, str, int]]:
             if way.accelerator == facts.accelerator and not (facts.devices % way.devices):
                 for serves in judge.classes(way.workload, hire.region):
                     top = int(judge.world.quota(hire.region, facts.accelerator) // way.devices)
-                    found.append((PoolKey(hire.region, hire.offer, way, serves), hire.procurement, top))
+                    key = PoolKey(hire.region, hire.offer, way, serves)
+                    if not judge.runs_at_all(key, hire.procurement):
+                        found.append((key, hire.procurement, top))
     return found
 
 

@@ -116,7 +116,7 @@ def test_pools_left_out_in_all_draws_together_are_never_missed(monkeypatch):
 
 def test_what_is_no_share_and_what_is_no_draw():
     scenario, drawn = question("plain", 1)
-    with pytest.raises(ValueError, match="0 to 1, not 1.2"):
+    with pytest.raises(ValueError, match=r"0 to 1, not 1\.2"):
         holding(scenario, drawn, 1.2)
     with pytest.raises(ValueError, match="at least one draw"):
         holding(scenario, [], 0.9)
