@@ -3,9 +3,9 @@
 Three things are made here; everything else on a page is written by hand.
 
 - What a command prints. A console block under `<!-- output: PARTS -->` begins with its command; what follows is made.
-  PARTS are joined by semicolons: `answer` (the first sentence), `title`, `all`, or the beginning of a section's title,
-  perhaps with numbers of its paragraphs (`what binds 1-2`). Commands see the files that the same page writes out in
-  blocks with a file name, and they see the outputs of the commands before them.
+  PARTS are joined by semicolons: `answer` (the first sentence), `title`, `all`, `nothing`, or the beginning of a
+  section's title, perhaps with numbers of its paragraphs (`what binds 1-2`). Commands see the files that the same page
+  writes out in blocks with a file name, and the files that the commands before them wrote.
 - The table of shipped scenarios, between `<!-- begin: shipped -->` and its end.
 - docs/walls/, from the walls' own text (`docs/wall_pages.py`).
 """
@@ -36,7 +36,7 @@ README = ROOT / "README.md"
 PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 QUOTED = re.compile(r"(<!-- output: (.*?) -->\n```console\n)(\$ .*?)^```\n", re.M | re.S)
 SHIPPED = re.compile(r"(<!-- begin: shipped -->\n)(.*?)(<!-- end: shipped -->)", re.S)
-NAMED = re.compile(r"^```\w+ (\S+)\n(.*?)^```$", re.M | re.S)
+NAMED = re.compile(r"^```\w+ ([\w./-]+)\n(.*?)^```$", re.M | re.S)
 HEAD = "| scenario | asks | answer | $M/yr | t CO2e/yr |\n|---|---|---|---:|---:|\n"
 ANSWERED = (0, 3)  # exit codes: solved, or proven impossible
 
@@ -81,7 +81,7 @@ def _plain() -> Iterator[None]:
 
 def sections(text: str) -> dict[str, str]:
     """Bodies of a text report by title; the head, which holds the answer, has none."""
-    parts = re.split(r"^([A-Z][A-Z$ ,():&-]+)\n", text, flags=re.M)
+    parts = re.split(r"^([A-Z][A-Z0-9$ ,():&-]+)\n", text, flags=re.M)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
@@ -89,7 +89,7 @@ def chosen(text: str, parts: str) -> str:
     """The parts of a report that a page quotes, a blank line between them."""
     found, quoted = sections(text), []
     answer, title, *_ = [*re.split(r"\n\s*\n", found[""].strip("\n"), maxsplit=2), ""]
-    whole = {"answer": answer, "title": title, "all": text.strip("\n")}
+    whole = {"answer": answer, "title": title, "all": text.strip("\n"), "nothing": ""}
     for part in (one.strip() for one in parts.split(";")):
         wanted = re.fullmatch(r"(.*?)(?: (\d)(?:-(\d))?)?", part)
         if part in whole or wanted is None:
@@ -107,8 +107,12 @@ def chosen(text: str, parts: str) -> str:
 @functools.cache
 def home_of(page: str) -> str:
     """A folder with the files that a page writes out; pages without files share one."""
-    files = tuple((name, body) for name, body in NAMED.findall(page) if "=" not in name)
-    return _home(files)
+    return _home(files_of(page))
+
+
+def files_of(page: str) -> tuple[tuple[str, str], ...]:
+    """The files that a page writes out, by name."""
+    return tuple(NAMED.findall(page))
 
 
 @functools.cache
@@ -116,6 +120,7 @@ def _home(files: tuple[tuple[str, str], ...]) -> str:
     home = tempfile.TemporaryDirectory()
     _HOMES.append(home)
     for name, body in files:
+        (Path(home.name) / name).parent.mkdir(parents=True, exist_ok=True)
         (Path(home.name) / name).write_text(body, encoding="utf-8")
     return home.name
 
@@ -128,18 +133,15 @@ class Quote:
     """A console block that is made: what of a command's output stands on a page."""
 
     home: str
+    about: str  # blocks about the same belong together: a later one may use a file that an earlier one wrote
     parts: str
     command: str
     output: str
 
-    @property
-    def about(self) -> str:
-        """A scenario, say: a later block about the same may use a file that an earlier one wrote."""
-        return shlex.split(self.command)[2]
-
     def made(self) -> str:
         """What should stand there."""
-        return f"{chosen(ran(self.command, self.home), self.parts)}\n"
+        text = chosen(ran(self.command, self.home), self.parts)
+        return f"{text}\n" if text else ""
 
 
 def quotes(page: str) -> list[Quote]:
@@ -147,7 +149,8 @@ def quotes(page: str) -> list[Quote]:
     found = []
     for _, parts, body in QUOTED.findall(page):
         written, command = command_of(body)
-        found.append(Quote(home_of(page), parts, command, body.removeprefix(written)))
+        about = files_of(page)[0][0] if files_of(page) else shlex.split(command)[2]
+        found.append(Quote(home_of(page), about, parts, command, body.removeprefix(written)))
     return found
 
 
@@ -156,7 +159,7 @@ def made(page: str) -> str:
 
     def again(block: re.Match[str]) -> str:
         written, command = command_of(block[3])
-        return f"{block[1]}{written}{Quote(home_of(page), block[2], command, '').made()}```\n"
+        return f"{block[1]}{written}{Quote(home_of(page), '', block[2], command, '').made()}```\n"
 
     return QUOTED.sub(again, page)
 

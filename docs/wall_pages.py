@@ -20,6 +20,7 @@ from reports.listings import walls as all_walls
 from reports.markdown import escape, table
 from reports.words import spoken
 
+_WIDTH = 90  # of a signature in one line
 FOLDER = Path(__file__).parent / "walls"
 # Labels that begin a paragraph of a docstring and stand out on the page.
 _LABEL = re.compile(r"(?<![\w`])(Reference|References|Number|Numbers):")
@@ -113,7 +114,10 @@ def _function(function: Callable[..., object]) -> str:
         return_annotation=inspect.Signature.empty,
     )
     name = function.__name__  # type: ignore[attr-defined]
-    return f"### `{name}`\n\n```python\n{name}{plain}\n```\n\n{_prose(inspect.getdoc(function) or '')}"
+    shown = f"{name}{plain}"
+    if len(shown) > _WIDTH:
+        shown = f"{name}(\n" + "".join(f"    {one},\n" for one in plain.parameters.values()) + ")"
+    return f"### `{name}`\n\n```python\n{shown}\n```\n\n{_prose(inspect.getdoc(function) or '')}"
 
 
 def _prose(docstring: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,6 +47,26 @@ def shipped_plan(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
         return known[name]
 
     return plan_of
+
+
+@pytest.fixture
+def solved_once(monkeypatch: pytest.MonkeyPatch, shipped_plan: Shipped) -> None:
+    """A shipped scenario that another test has solved is not solved again, where the answer is the same."""
+    import optimizer
+    import scenarios
+
+    solve = optimizer.solve
+
+    def known(scenario: Any, binding: bool = True, **asked: Any) -> Plan:
+        if scenario.name in scenarios.names() and scenario == scenarios.load(scenario.name):
+            with monkeypatch.context() as real:
+                real.setattr(optimizer, "solve", solve)
+                plan = shipped_plan(scenario.name)
+            if not binding or plan.fleet is None:
+                return plan
+        return solve(scenario, binding=binding, **asked)
+
+    monkeypatch.setattr(optimizer, "solve", known)
 
 
 @contextmanager

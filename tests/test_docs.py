@@ -5,51 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-import optimizer
 import scenarios
 from docs import generate, wall_pages
 from optimizer.plan import Plan
+from tests.same_text import same
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 TEXTS = {path: path.read_text(encoding="utf-8") for path in (*generate.PAGES, *sorted((DOCS / "walls").glob("*.md")))}
 QUOTES = [(path.name, quote) for path, text in TEXTS.items() for quote in generate.quotes(text)]
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?(?:e-?\d+)?")
-# Two machines round differently in the last digit; within the solver's gap the fleet may then differ a little.
-TOLERANCE = 0.02
-
-
-def same(written: str, made: str) -> None:
-    """The same words, and numbers that differ by rounding only; how closely a gap was proven may vary."""
-    written, made = (
-        re.sub(r"within [\d.e-]+ % of the", "within # of the", " ".join(text.split())) for text in (written, made)
-    )
-    assert NUMBER.sub("#", written) == NUMBER.sub("#", made), "run `make pages`"
-    for old, new in zip(NUMBER.findall(written), NUMBER.findall(made), strict=True):
-        assert float(new.replace(",", "")) == pytest.approx(float(old.replace(",", "")), rel=TOLERANCE), (
-            "run `make pages`"
-        )
-
-
-@pytest.fixture
-def solved_once(monkeypatch: pytest.MonkeyPatch, shipped_plan: Callable[[str], Plan]) -> None:
-    """A shipped scenario that another test has solved is not solved again, where the answer is the same."""
-    solve = optimizer.solve
-
-    def known(scenario: Any, binding: bool = True, **asked: Any) -> Plan:
-        if scenario.name in scenarios.names() and scenario == scenarios.load(scenario.name):
-            with monkeypatch.context() as real:
-                real.setattr(optimizer, "solve", solve)
-                plan = shipped_plan(scenario.name)
-            if not binding or plan.fleet is None:
-                return plan
-        return solve(scenario, binding=binding, **asked)
-
-    monkeypatch.setattr(optimizer, "solve", known)
 
 
 @pytest.mark.usefixtures("solved_once")
@@ -72,3 +39,36 @@ def test_shipped_scenarios(name: str, shipped_plan: Callable[[str], Plan]) -> No
 def test_walls_are_what_the_code_says() -> None:
     written = {path.name: path.read_text(encoding="utf-8") for path in (DOCS / "walls").glob("*.md")}
     assert written == wall_pages.pages(), "run `make pages`"
+
+
+LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#{1,6} (.+)$", re.M)
+FENCED = re.compile(r"^```.*?^```$|`[^`\n]+`", re.M | re.S)
+
+
+def anchors(text: str) -> set[str]:
+    """What a code host and the site make of a page's headings: words and hyphens, small."""
+    titles = HEADING.findall(re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path: Path) -> None:
+    for target in LINK.findall(FENCED.sub("", TEXTS[path])):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = (path.parent / name).resolve() if name else path
+        assert there.exists(), target
+        assert path == ROOT / "README.md" or DOCS in there.parents, f"{target}: the site has no such page"
+        if anchor:
+            assert anchor in anchors(there.read_text(encoding="utf-8")), target
+
+
+def test_every_page_is_on_the_site_and_on_the_list_of_pages() -> None:
+    listed = re.findall(r"[\w/-]+\.md$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M)
+    pages = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md")}
+    assert sorted(listed) == sorted(pages)
+    linked = {target.partition("#")[0] for target in LINK.findall(TEXTS[DOCS / "index.md"])}
+    walls = {page for page in pages if page.startswith("walls/") and page != "walls/index.md"}
+    assert pages - walls - {"index.md"} <= linked
