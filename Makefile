@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 WORKERS ?= 2
 
-.PHONY: install capstone test lint format bench schema pages clean
+.PHONY: install capstone test lint format bench schema pages notebook docs clean
 
 install: $(VENV)/.core
 
@@ -36,8 +36,16 @@ schema: $(VENV)/.core
 	mv scenarios/library/.schema.new scenarios/library/scenario.schema.json
 
 # The figures of README.md and docs/, by running what they say; the pages of the walls.
-pages: $(VENV)/.core
+pages: $(VENV)/.test
 	$(BIN)/python -m docs.generate
+
+# What the cells of the students' notebook print and draw.
+notebook: $(VENV)/.test
+	$(BIN)/python -m docs.notebook
+
+# The site, into build/site; it opens from the folder.
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --quiet --strict
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
@@ -57,6 +65,10 @@ $(VENV)/.test: $(VENV)/.core
 
 $(VENV)/.dev: $(VENV)/.test
 	$(PIP_INSTALL) -e '.[test,dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.core
+	$(PIP_INSTALL) -e '.[docs]'
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.core
