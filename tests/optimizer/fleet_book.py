@@ -220,7 +220,7 @@ class _Sheet:
             kept += [(axis, book.room[:, p]), (-axis, np.zeros(fleets))]
         every = np.ones(pools)
         kept.append((every, np.full(fleets, self.demand)))
-        if "demand" in self.free and self.free["demand"]:
+        if self.free.get("demand"):
             kept.append((-every, np.full(fleets, -0.1 * self.demand)))
         if "demand" in self.free:
             for kind, after in (("node", book.after_node), ("region", book.after_region)):

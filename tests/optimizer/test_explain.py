@@ -52,7 +52,8 @@ def test_a_limits_column_moves_the_limit_as_the_scenario_would(kind: str, by: fl
     scenario = CASES[kind].scenario()
     program = build(ask(scenario))
     for limit in program.limits().values():
-        if limit.name.split()[0] in ("quota", "min", "max", "changes"):  # counts: rounded, and quotas need further columns
+        # counts are rounded, and quotas need further columns
+        if limit.name.split()[0] in ("quota", "min", "max", "changes"):
             continue
         solver = milp.Solver(program.problem, EXACT)
         solver.move_columns(np.array([limit.col]), np.array([by]), np.array([by]))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import random
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from optimizer.verify_world import World
 from scenarios import from_mapping
 from scenarios.schema import Scenario
 from tests.optimizer.brute_force import ways
 from tests.optimizer.fleet_book import CAPS, Book
-from optimizer.verify_world import World
 
 REGIONS = ("aws/us-east-1", "aws/us-west-2")
 
 
-@lru_cache(maxsize=None)
+@cache
 def tight(seed: int) -> tuple[Scenario, Book]:
     """A question and all its fleets."""
     rng = random.Random(f"tight {seed}")
