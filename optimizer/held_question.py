@@ -90,7 +90,7 @@ def _pools(plan: Plan) -> list[_Pool]:
     found: dict[tuple[str, str, str, Way, tuple[str, ...]], list[FleetLine]] = {}
     for line in plan.lines:
         found.setdefault((line.workload, line.region, line.offer, way_of(line), tuple(line.serves)), []).append(line)
-    return [_Pool(w, region, offer, way, serves, tuple(lines)) for (w, region, offer, way, serves), lines in found.items()]
+    return [_Pool(w, r, offer, way, serves, tuple(lines)) for (w, r, offer, way, serves), lines in found.items()]
 
 
 def _hires(scenario: Scenario, plan: Plan) -> list[Hire]:

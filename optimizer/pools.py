@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -81,15 +82,20 @@ class Variants:
 
 
 def bands(most: np.ndarray, exact: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[n, 8] smallest and largest size of each band for pools of at most `most` replicas; 0 where there is no band.
+    """[n, m] smallest and largest size of each band for pools of at most `most` replicas; 0 where there is no band.
 
-    Where `exact`, every size is a band of its own: pools that the quota keeps at 8 replicas or fewer.
+    Where `exact`, every size up to 8 is a band of its own: pools that the quota keeps there. There are larger ones only
+    where the quota itself is in question; then m is 12, else 8.
 
     >>> bands(np.array([3.0, 40.0]), np.array([True, False]))[0]
     array([[ 1.,  2.,  3.,  0.,  0.,  0.,  0.,  0.],
            [ 1.,  2.,  3.,  5.,  9., 17., 33.,  0.]])
     """
-    starts = np.where(exact[:, None], np.arange(1, 9)[None, :], BAND_STARTS[None, :]).astype(float)
+    beyond = bool(np.any(exact & (most > LARGEST_EXACT_POOL)))
+    large = np.flatnonzero(BAND_STARTS > LARGEST_EXACT_POOL) if beyond else np.zeros(0, dtype=int)
+    sizes = np.concatenate([np.arange(1, LARGEST_EXACT_POOL + 1), BAND_STARTS[large]])
+    coarse = np.pad(BAND_STARTS, (0, len(large)))
+    starts = np.where(exact[:, None], sizes[None, :], coarse[None, :]).astype(float)
     starts = np.where(starts <= most[:, None], starts, 0.0)
     following = np.concatenate([starts[:, 1:], np.zeros((len(starts), 1))], axis=1)
     ends = np.where(following > 0, following - 1, most[:, None])
@@ -327,9 +333,17 @@ def _join(parts: list[Variants]) -> Variants | None:
     parts = [part for part in parts if part.candidate.size]
     if not parts:
         return None
-    stack = lambda name: np.concatenate([getattr(part, name) for part in parts])  # noqa: E731
+    width = max(part.smallest.shape[1] for part in parts)
+
+    def stack(name: str) -> np.ndarray:
+        columns = [getattr(part, name) for part in parts]
+        if columns[0].ndim > 1:
+            columns = [np.pad(column, ((0, 0), (0, width - column.shape[1]))) for column in columns]
+        return np.concatenate(columns)
+
     tags = [tag for part in parts for tag in part.closed_by]
     names = ("devices", "lost", "smallest", "largest", "utilisation", "after_loss")
-    found = Variants(stack("candidate"), stack("latency_class"), tags, *(stack(name) for name in names))
+    stacked: dict[str, Any] = {name: stack(name) for name in names}
+    found = Variants(stack("candidate"), stack("latency_class"), tags, **stacked)
     working = np.flatnonzero(found.utilisation.max(axis=1) > 0)
     return found.take(working) if working.size else None

@@ -93,7 +93,7 @@ def _group(
     scenario = question.scenario
     # A roomy question asks what relaxing a quota would do, so its columns have room beyond it.
     nodes = np.inf if question.roomy else hire.most_nodes
-    key = (hire.accelerator.name, hire.devices, nodes, hire.availability, time.budgets_s.tobytes())
+    key = (hire.accelerator.name, hire.devices, nodes, hire.most_nodes, hire.availability, time.budgets_s.tobytes())
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
         node = node_of(hire, dead if scenario.failures.node else 0)
@@ -107,7 +107,7 @@ def _group(
         devices = priced.runs.devices[rows]
         needed = needed_replicas(priced, rows, demand / hire.availability, node.lost(devices))
         most = np.minimum(needed, node.replicas(nodes, devices))
-        exact = node.replicas(nodes, devices) <= LARGEST_EXACT_POOL
+        exact = node.replicas(hire.most_nodes, devices) <= LARGEST_EXACT_POOL
         can = most >= 1
         cache[key] = variants(
             scenario,
