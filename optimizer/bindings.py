@@ -63,11 +63,14 @@ def priced_moves(
     asked = _Asked(scenario, plan, solved, progress)
     done: list[Binding] = []
     moves = _moves(scenario, solved.program, factors)
-    for limit, by in moves:
-        found = _priced(asked, limit, by, capacity, done)
-        if found is None:
-            break
-        done.append(found)
+    try:
+        for limit, by in moves:
+            found = _priced(asked, limit, by, capacity, done)
+            if found is None:
+                break
+            done.append(found)
+    except KeyboardInterrupt:
+        pass  # Ctrl-C while candidates are priced: what is known so far is kept
     order = sorted(done, key=lambda line: (line.relaxation, (line.usd_per_year_change or (0, np.inf))[1], line.limit))
     return order, len(done) == len(moves)
 
@@ -108,9 +111,7 @@ def _moves(scenario: Scenario, program: Program, factors: Iterable[float]) -> li
     return list(found.values())
 
 
-def _priced(
-    asked: _Asked, limit: Elastic, by: float, capacity: Capacity | None, done: list[Binding]
-) -> Binding | None:
+def _priced(asked: _Asked, limit: Elastic, by: float, capacity: Capacity | None, done: list[Binding]) -> Binding | None:
     """One limit, moved and solved; None where Ctrl-C ended it."""
     began = time.process_time()
     effect, served = _known(limit, by, done)

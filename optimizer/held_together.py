@@ -1,8 +1,9 @@
 """Limits that hold together: none of them changes the answer alone, but relaxed together they do.
 
-First all limits that do nothing alone are relaxed at once. Where that changes nothing, no part of them does. Else a
-smallest set that does is found by halving, and the search goes on with one of its members held, for each member in
-turn, until no further set is left or enough questions were asked.
+First all limits that tell nothing alone are relaxed at once. Where that changes no more than what one of them alone may
+change within its gap, no set is told apart from a single limit. Else a smallest set that does is found by halving, and
+the search goes on with one of its members held, for each member in turn, until no further set is left or enough
+questions were asked.
 """
 
 from __future__ import annotations
@@ -46,10 +47,12 @@ def held_together(
         by = step(limit, BY, node_devices(solved.program, limit), len(scenario.regions))
         if limit.name in idle and by is not None:
             steps[limit.name] = (limit, by)
-    search = _Search(scenario, plan, solved, progress, steps)
+    search = _Search(scenario, plan, solved, progress, steps, _alone(plan, priced, idle))
     complete = True
     try:
         search.run()
+    except KeyboardInterrupt:
+        return None
     except _Interrupted as stop:
         if stop.by_hand:
             return None
@@ -72,6 +75,19 @@ def _idle(priced: Sequence[Binding]) -> set[str]:
     return {line.limit for line in priced if line.relaxation > 0} - told
 
 
+def _alone(plan: Plan, priced: Sequence[Binding], idle: set[str]) -> float:
+    """The most (below 0) that one of them alone may change what was made least: what its gap leaves open."""
+    ends = [_goal(plan, line) for line in priced if line.limit in idle and line.relaxation > 0]
+    return min((end for end in ends if end is not None), default=0.0)
+
+
+def _goal(plan: Plan, line: Binding) -> float | None:
+    assert plan.objective is not None
+    change = {"usd_per_year": line.usd_per_year_change, "kg_co2e_per_year": line.kg_co2e_per_year_change}
+    of = change.get(plan.objective.account, (0.0, 0.0))
+    return of[0] if of is not None else None
+
+
 def _changes(line: Binding) -> bool:
     both = (line.usd_per_year_change, line.kg_co2e_per_year_change)
     return any(change not in (None, (0.0, 0.0)) for change in both)
@@ -84,6 +100,7 @@ class _Search:
     solved: Solved
     progress: Watch | None
     steps: dict[str, tuple[Elastic, float]]
+    alone: float
     known: dict[frozenset[str], Effect] = field(default_factory=dict)
     sets: list[Names] = field(default_factory=list)
 
@@ -119,15 +136,18 @@ class _Search:
         return from_first + from_second
 
     def tells(self, names: Names) -> bool:
-        """Whether relaxing these limits together changes something beyond the gaps; one alone does not."""
+        """Whether relaxing these limits together changes more than any one of them alone may."""
         if len(names) < 2:
             return False
         key = frozenset(names)
-        if any(key <= other and not effect.tells for other, effect in self.known.items()):
+        if any(key <= other and not self._more(effect) for other, effect in self.known.items()):
             return False
         if key not in self.known:
             self.known[key] = self._solve(names)
-        return self.known[key].tells
+        return self._more(self.known[key])
+
+    def _more(self, effect: Effect) -> bool:
+        return effect.objective is not None and effect.objective[1] < min(self.alone, 0.0) - 1e-9
 
     def _solve(self, names: Names) -> Effect:
         if len(self.known) >= MOST_QUESTIONS:

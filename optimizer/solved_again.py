@@ -88,6 +88,7 @@ def effect_of(
     found: milp.Answer,
     never: Never = "",
     x: np.ndarray | None = None,
+    accounts: dict[str, float] | None = None,
 ) -> Effect:
     """The effect of another question's answer on the plan's.
 
@@ -96,6 +97,7 @@ def effect_of(
         program: of the other question, with `found` its answer.
         never: what is known beforehand: a relaxed limit makes nothing worse, a tightened one nothing better.
         x: point of `program` by which to tell nodes and the other account, if not the one found.
+        accounts: to compare the other account with, if not the plan's.
     """
     if found.why == "infeasible" and never != "worse":
         return NO_FLEET
@@ -115,7 +117,7 @@ def effect_of(
     other = None if (never == "worse" and now >= was) or (never and change == (0.0, 0.0)) else other
     changes: dict[str, Interval | None] = {}
     for account in ACCOUNTS:
-        apart = other.accounts[account] - plan.accounts[account] if other else 0.0
+        apart = other.accounts[account] - (accounts or plan.accounts)[account] if other else 0.0
         changes[account] = without_dust((apart, apart), plan.accounts[account])
     if plan.objective is not None and plan.objective.account in ACCOUNTS:
         changes[plan.objective.account] = change

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer import milp
+from optimizer.answer import Answer
 from optimizer.inputs import fastest, scaled
 from optimizer.plan import Plan, Swing
 from optimizer.program import Program
@@ -26,16 +27,26 @@ def tornado(scenario: Scenario, plan: Plan, solved: Solved, progress: Watch | No
     A PUE stays at 1, and a speed below the peak of the data sheet: the factor then is the largest that is possible.
     """
     found: list[Swing] = []
-    for one in inputs(scenario):
-        for wanted in FACTORS:
-            factor = _possible(scenario, one, wanted)
-            if abs(factor - 1.0) < 1e-6:
-                continue
-            swing = _swing(scenario, plan, solved, one, factor, progress)
-            if swing is None:
-                return _sorted(found, plan)
-            found.append(swing)
+    try:
+        base = _accounts(plan, solved)
+        for one in inputs(scenario):
+            for wanted in FACTORS:
+                factor = _possible(scenario, one, wanted)
+                if abs(factor - 1.0) < 1e-6:
+                    continue
+                swing = _swing(scenario, plan, solved, one, factor, base, progress)
+                if swing is None:
+                    return _sorted(found, plan)
+                found.append(swing)
+    except KeyboardInterrupt:
+        pass  # Ctrl-C while candidates are priced: what is known so far is kept
     return _sorted(found, plan)
+
+
+def _accounts(plan: Plan, solved: Solved) -> dict[str, float] | None:
+    """Of the plan's nodes, routed by the same search as under other inputs, so that only the inputs differ."""
+    stay = _with_nodes_of(plan, solved.program, solved.solver.options)
+    return Answer(solved.program, stay.x).accounts if stay is not None and stay.x is not None else None
 
 
 def _possible(scenario: Scenario, one: Input, factor: float) -> float:
@@ -56,7 +67,13 @@ def _sorted(found: list[Swing], plan: Plan) -> list[Swing]:
 
 
 def _swing(
-    scenario: Scenario, plan: Plan, solved: Solved, one: Input, factor: float, progress: Watch | None
+    scenario: Scenario,
+    plan: Plan,
+    solved: Solved,
+    one: Input,
+    factor: float,
+    base: dict[str, float] | None,
+    progress: Watch | None,
 ) -> Swing | None:
     """One input, moved and solved; None where Ctrl-C ended it."""
     began, options = time.process_time(), solved.solver.options
@@ -66,7 +83,7 @@ def _swing(
     stay = None if program is None or found.x is None else _with_nodes_of(plan, program, options)
     stays = _stays(found, stay, options.gap)
     point = stay.x if stays and stay is not None else None
-    effect: Effect = effect_of(plan, solved, program, found, "", point)
+    effect: Effect = effect_of(plan, solved, program, found, "", point, base if stays else None)
     return Swing(
         input=one.name,
         kind=one.kind,

@@ -45,7 +45,10 @@ def what_binds(
 
 def _curves(scenario: Scenario, plan: Plan, solved: Solved, progress: Watch | None) -> tuple[dict[str, object], bool]:
     capacity = Capacity(scenario, plan, solved.solver.options)
-    most = capacity.lines(progress)
+    try:
+        most = capacity.lines(progress)
+    except KeyboardInterrupt:
+        most = None
     if most is None:
         return {}, False
     priced, go_on = priced_moves(scenario, plan, solved, CURVE, progress, capacity)

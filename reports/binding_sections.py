@@ -6,7 +6,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from optimizer.plan import Binding, Interval, Plan
-from reports.binding_words import demand_said, limit_said, nothing, nothing_said, together_said
+from reports.binding_words import (
+    demand_said,
+    limit_said,
+    nothing,
+    nothing_said,
+    together_said,
+    unresolved,
+    unresolved_said,
+)
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.names import Places
 from reports.node_words import fleet_change
@@ -72,7 +80,7 @@ def _curves(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | No
     blocks: dict[str, list[Binding]] = defaultdict(list)
     for line in plan.binding:
         blocks[line.limit].append(line)
-    told = [lines for lines in blocks.values() if not nothing(lines)]
+    told = [lines for lines in blocks.values() if not unresolved(lines)]
     size = {lines[0].limit: _size(plan, lines) for lines in told}
     walls: dict[str, float] = defaultdict(float)
     for lines in told:
@@ -80,6 +88,7 @@ def _curves(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | No
     told.sort(key=lambda lines: (-size[lines[0].limit], lines[0].limit))
     said = [sentence(limit_said(lines, plan, places)) for lines in told]
     idle = [nothing_said(lines, places) for lines in blocks.values() if nothing(lines)]
+    dim = [lines for lines in blocks.values() if unresolved(lines) and not nothing(lines)]
     seconds = sum(line.seconds for line in plan.binding)
     solved = sum(line.status in ("solved", "no_fleet", "stopped") for line in plan.binding)
     parts: list[Paragraph | Table | Bullets | None] = [
@@ -91,6 +100,9 @@ def _curves(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | No
     ]
     if idle:
         parts += [Paragraph("Moving these alone changes nothing:"), Bullets(tuple(idle))]
+    if dim:
+        parts.append(Paragraph("Not resolved: the gaps leave it open whether these alone change anything:"))
+        parts.append(Bullets(tuple(unresolved_said(lines, plan, places) for lines in dim)))
     parts += demand_said(plan, places)
     parts += together_said(plan, places)
     told.sort(key=lambda lines: (-walls[lines[0].wall], lines[0].wall, -size[lines[0].limit], lines[0].limit))
@@ -115,7 +127,7 @@ def _block(lines: Sequence[Binding], plan: Plan, places: Places) -> Table:
     fleets = [fleet_change(line.node_changes, places) for line in lines]
     rows = tuple(
         (
-            quantity(line.to, line.unit, line.start) if line.to is not None else "no limit",
+            quantity(line.to, line.unit, line.start) if line.to is not None else "dropped",
             _money(line),
             _carbon(line),
             *((_requests(line.requests_per_s_change),) if served else ()),
@@ -132,6 +144,8 @@ def _block(lines: Sequence[Binding], plan: Plan, places: Places) -> Table:
 def _money(line: Binding) -> str:
     if line.usd_per_year_change is None:
         return "no fleet exists" if line.status == "no_fleet" else "not settled in time"
+    if line.status == "kept":
+        return "no change"
     return _interval(line) if line.resolved else f"not resolved: {_interval(line)}"
 
 
@@ -139,6 +153,8 @@ def _carbon(line: Binding) -> str:
     change = line.kg_co2e_per_year_change
     if change is None:
         return ""
+    if line.status == "kept":
+        return "no change"
     return effect(change, "kg", costs="adds") if line.resolved or change != (0.0, 0.0) else "not resolved"
 
 

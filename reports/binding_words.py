@@ -14,22 +14,31 @@ from reports.words import listed, mass, money, number, percent, sentence
 
 
 def nothing(lines: Sequence[Binding]) -> bool:
-    """Less than a dollar and a kilogram a year, and no request a second, whichever way the limit moves."""
+    """Less than a dollar and a kilogram a year, and no request a second, whichever way the limit moves.
+
+    A tighter limit that the plan keeps as it is changes nothing, whatever the gap leaves open.
+    """
     return all(
-        line.resolved
+        (line.status == "kept" or line.resolved)
         and line.status != "no_fleet"
-        and all(abs(end) < 1.0 for end in (*_of(line.usd_per_year_change), *_of(line.kg_co2e_per_year_change)))
+        and (line.status == "kept" or all(abs(end) < 1.0 for end in _ends(line)))
         and all(abs(end) < 0.01 for end in line.requests_per_s_change or ())
         for line in lines
     )
 
 
-def _of(change: tuple[float, float] | None) -> tuple[float, ...]:
-    return change or ()
+def _ends(line: Binding) -> tuple[float, ...]:
+    return (*(line.usd_per_year_change or ()), *(line.kg_co2e_per_year_change or ()))
+
+
+def unresolved(lines: Sequence[Binding]) -> bool:
+    """Whether nothing of it can be told: moves without effect, and others that the gaps leave open."""
+    served = any(abs(end) >= 0.01 for line in lines for end in line.requests_per_s_change or ())
+    return not served and all(nothing([line]) or (line.status == "solved" and not line.resolved) for line in lines)
 
 
 def limit_said(lines: Sequence[Binding], plan: Plan, places: Places) -> str:
-    """`the carbon limit: 450 t/yr instead of 500 t/yr would cost $90k a year (...); 550 t/yr would change nothing`."""
+    """`the carbon limit, now 500 t/yr: 450 t/yr would cost $90k a year (...); 550 t/yr would change nothing`."""
     tight = sorted((line for line in lines if line.relaxation < 0), key=lambda line: line.relaxation)
     loose = sorted((line for line in lines if line.relaxation > 0), key=lambda line: -line.relaxation)
     dropped = [line for line in loose if line.to is None]
@@ -39,12 +48,14 @@ def limit_said(lines: Sequence[Binding], plan: Plan, places: Places) -> str:
     dim = [line for line in told if not line.resolved and line.status == "solved"]
     for line in told:
         if line not in dim and not nothing([line]):
-            clauses.append(_clause(line, plan, places, with_start=not clauses))
+            clauses.append(_clause(line, plan, places))
     if dim:
         clauses.append(_unresolved(dim, plan))
     if idle:
         clauses.append(f"{listed(idle, 'or')} would change nothing")
-    return f"{places.limit(lines[0].limit)}: {'; '.join(clauses)}"
+    first = lines[0]
+    now = f", now {quantity(first.start, first.unit)}" if first.start is not None else ""
+    return f"{places.limit(first.limit)}{now}: {'; '.join(clauses)}"
 
 
 def _strongest(side: Sequence[Binding]) -> Binding:
@@ -54,13 +65,11 @@ def _strongest(side: Sequence[Binding]) -> Binding:
 
 
 def _to(line: Binding) -> str:
-    return "no limit at all" if line.to is None else quantity(line.to, line.unit, line.start)
+    return "dropping it" if line.to is None else quantity(line.to, line.unit, line.start)
 
 
-def _clause(line: Binding, plan: Plan, places: Places, with_start: bool) -> str:
+def _clause(line: Binding, plan: Plan, places: Places) -> str:
     what = _to(line)
-    if with_start and line.start is not None:
-        what = f"{without_noun(what, line.unit)} instead of {quantity(line.start, line.unit, line.to)}"
     if line.status == "no_fleet":
         return f"with {what} no fleet exists, proven"
     if line.status == "stopped":
@@ -76,11 +85,15 @@ def _clause(line: Binding, plan: Plan, places: Places, with_start: bool) -> str:
 
 
 def _unresolved(lines: Sequence[Binding], plan: Plan) -> str:
+    moves = listed([_to(line) for line in lines], "or")
+    return f"whether {moves} changes anything is not resolved ({_most_open(lines, plan)})"
+
+
+def _most_open(lines: Sequence[Binding], plan: Plan) -> str:
     carbon = by_carbon(plan)
     changes = [line.kg_co2e_per_year_change if carbon else line.usd_per_year_change for line in lines]
     most = max((change for change in changes if change is not None), key=lambda change: max(map(abs, change)))
-    worth = effect(most, "kg" if carbon else "USD", costs="adds" if carbon else "costs")
-    return f"whether {listed([_to(line) for line in lines], 'or')} changes anything is not resolved ({worth} a year)"
+    return f"{effect(most, 'kg' if carbon else 'USD', costs='adds' if carbon else 'costs')} a year"
 
 
 def _requests(line: Binding, plan: Plan) -> str:
@@ -93,7 +106,12 @@ def _requests(line: Binding, plan: Plan) -> str:
 
 def without_noun(written: str, unit: str) -> str:
     """`8` for `8 devices`: of two counts only the second names what is counted."""
-    return written.removesuffix(f" {unit}") if unit in ("devices", "regions", "nodes") else written
+    return written.split(" ")[0] if unit in ("devices", "regions", "nodes") else written
+
+
+def unresolved_said(lines: Sequence[Binding], plan: Plan, places: Places) -> str:
+    """`the budget: $4.5M/yr to $5.5M/yr (saves at most $145 a year)`."""
+    return f"{nothing_said(lines, places)} ({_most_open([line for line in lines if not nothing([line])], plan)})"
 
 
 def nothing_said(lines: Sequence[Binding], places: Places) -> str:
@@ -138,16 +156,18 @@ def together_said(plan: Plan, places: Places) -> list[Paragraph | Bullets]:
     by = percent(found.by)
     parts: list[Paragraph | Bullets] = []
     if found.found:
-        parts.append(Paragraph(f"These hold together: alone none of them changes anything, relaxed by {by} together:"))
+        parts.append(
+            Paragraph(f"These hold together: none of them alone changes as much as relaxed together, by {by} or one:")
+        )
         parts.append(Bullets(tuple(sentence(_together(one, plan, places)) for one in found.found)))
     else:
         change = found.kg_co2e_per_year_change if by_carbon(plan) else found.usd_per_year_change
-        told = change is None or change == (0.0, 0.0)
+        none = change is None or change == (0.0, 0.0)
         worth = effect(change, "kg" if by_carbon(plan) else "USD") if change is not None else ""
-        says = "nothing changes" if told else f"the change is not resolved ({worth})"
+        says = "nothing changes" if none else f"no more changes than one of them alone may change ({worth} a year)"
         parts.append(
             Paragraph(
-                f"No limits hold only together: with the {len(found.asked)} that do nothing alone all relaxed at "
+                f"No limits hold only together: with the {len(found.asked)} that tell nothing alone all relaxed at "
                 f"once, by {by} or one node or region, {says}."
             )
         )

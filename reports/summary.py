@@ -249,7 +249,8 @@ def quantity(value: float | str | None, unit: str, beside: float | str | None = 
     if value is None or isinstance(value, str):
         return plain(value) if value else "unknown"
     other = beside if isinstance(beside, int | float) else value
-    return scale(unit, max(abs(value), abs(other))).write(value, 4)
+    written = scale(unit, max(abs(value), abs(other))).write(value, 4)
+    return written.removesuffix("s") if unit in ("devices", "regions", "nodes") and round(value) == 1 else written
 
 
 def _no_incumbent(plan: Plan) -> str:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
+from optimizer import bindings
 from optimizer.moves import moved, step
 from optimizer.plan import Binding, Plan
 from optimizer.solve import solve
@@ -184,3 +185,19 @@ def test_the_tornado_is_the_difference_of_two_optima_for_every_input() -> None:
     assert list(by_input.values()) == sorted(by_input.values(), reverse=True)
     electricity = [line for line in plan.sensitivity if line.kind == "electricity"]
     assert electricity and all(line.to == pytest.approx((line.start or 0) * line.factor) for line in electricity)
+
+
+def test_ctrl_c_keeps_what_is_priced_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two solves Ctrl-C is an exception; the plan and the first two prices are handed out."""
+    own, calls = bindings._priced, []
+
+    def priced(*args: object) -> Binding | None:
+        calls.append(args)
+        if len(calls) > 2:
+            raise KeyboardInterrupt
+        return own(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bindings, "_priced", priced)
+    plan = solve(small_scenario(limits={"budget": "$90k/yr"}), curves=True, tornado=True)
+    assert plan.verified and len(plan.binding) == 2 and len(plan.most_demand) == 2
+    assert plan.together is None and plan.sensitivity == []

@@ -144,7 +144,7 @@ def tables(part: Section) -> list[Table]:
 
 def test_curves_are_told_by_wall_in_sentences_and_with_nodes() -> None:
     says = words(section("binding"))
-    assert "The carbon limit: with 400 t/yr instead of 500 t/yr no fleet exists, proven; 550 t/yr would save" in says
+    assert "The carbon limit, now 500 t/yr: with 400 t/yr no fleet exists, proven; 550 t/yr would save" in says
     assert "2 H100 nodes move from aws/us-east-1 to aws/ca-central-1; aws/ca-central-1 +1 B200 node" in says
     assert "the budget: $4.5M/yr to $5.5M/yr" in says
     found = tables(section("binding"))
