@@ -42,7 +42,7 @@ def test_the_plan_is_told_written_and_verified(
 
 
 def test_no_fleet_for_so_many_draws(question: str, capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ["--draws", "4", "--range", "demand=100%..4000%", "--hold", "100%"]
+    flags = ["--draws", "4", "--range", "demand=100%..2000%", "--hold", "100%"]
     assert cli.run(["robust", question, *flags, "--markdown"]) == 3
     out = capsys.readouterr().out
     assert "No fleet at all holds in" in out and "a lower share may do" in out
