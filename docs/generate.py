@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import io
 import os
 import re
@@ -56,15 +57,22 @@ def command_of(block: str) -> tuple[str, str]:
 @functools.cache
 def ran(command: str, home: str) -> str:
     """What a command prints in a folder, 100 characters wide and without colours."""
-    tool, *words = shlex.split(command)
-    if tool != "argosy":
-        raise RuntimeError(f"$ {command}: only argosy is run here")
     output, errors = io.StringIO(), io.StringIO()
     with contextlib.chdir(home), _plain(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
-        code = argosy(words)
+        code = _code(*shlex.split(command))
     if code not in ANSWERED:
         raise RuntimeError(f"$ {command}\n{output.getvalue()}{errors.getvalue()}")
     return output.getvalue()
+
+
+def _code(tool: str, *words: str) -> int:
+    """Exit code of `argosy ...` or `python -m benchmarks.NAME`, in this process."""
+    if tool == "argosy":
+        return argosy(words)
+    if tool != "python" or words[0] != "-m" or not words[1].startswith("benchmarks."):
+        raise RuntimeError(f"$ {tool} {' '.join(words)}: only argosy and benchmarks are run here")
+    importlib.import_module(words[1]).main(*map(int, words[2:]))
+    return 0
 
 
 @contextlib.contextmanager
