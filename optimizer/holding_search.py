@@ -22,6 +22,7 @@ from optimizer.scenario_program import Cut, Joined, ScenarioProgram, with_row
 Watch = Callable[[milp.Progress], None]
 Stop = Literal["gap", "infeasible", "time_limit", "interrupt"]
 TAKEN_IN = 3  # draws that are taken in at a time, the hardest first
+NODES_ALONE = 50  # of the search for what a draw asks alone; its bound is one wherever it stops
 SMALLEST_GAP = 1e-6
 SAME = 1e-5
 SURE = 1e-9
@@ -95,9 +96,7 @@ class Search:
             self._asks[k] = np.inf if found.why == "infeasible" else found.bound
         for k in self._hardest()[: self.most + TAKEN_IN]:
             if self._asks[k] < np.inf:
-                found = self._solve(self.program.joined([k]).problem, "each draw")
-                if found.why == "interrupt":
-                    return "interrupt"
+                found = self._solve(self.program.joined([k]).problem, "each draw", nodes=NODES_ALONE)
                 self._asks[k] = np.inf if found.why == "infeasible" else max(found.bound, self._asks[k])
         self.found.hopeless = [k for k in draws if self._asks[k] == np.inf]
         hardest = self._hardest()
@@ -220,7 +219,12 @@ class Search:
     # ---- one program ----
 
     def _solve(
-        self, problem: milp.Problem, stage: str, joined: Joined | None = None, gap: float | None = None
+        self,
+        problem: milp.Problem,
+        stage: str,
+        joined: Joined | None = None,
+        gap: float | None = None,
+        nodes: int | None = None,
     ) -> milp.Answer:
         if joined is not None:
             sizes = (len(joined.at) - 1, problem.columns, problem.rows)
@@ -228,6 +232,7 @@ class Search:
                 sizes, (self.found.joined, self.found.columns, self.found.rows)
             )
         options = replace(self.options, time_limit_s=self._left(), gap=self.options.gap if gap is None else gap)
+        options = replace(options, most_nodes=nodes)
         found = milp.Solver(problem, options).solve(self.progress, stage=stage, start=self._start(joined))
         if found.why == "interrupt":
             raise KeyboardInterrupt
