@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from optimizer.alternatives import alternatives
     from optimizer.frontier import frontier
+    from optimizer.holding import holding
     from optimizer.milp import Progress, SolverError
     from optimizer.plan import Plan
     from optimizer.robust import robust
@@ -32,6 +33,7 @@ _HOMES = {
     "alternatives": "optimizer.alternatives",
     "compare": "optimizer.what_if",
     "frontier": "optimizer.frontier",
+    "holding": "optimizer.holding",
     "robust": "optimizer.robust",
     "solve": "optimizer.solve",
     "whatif": "optimizer.what_if",
@@ -45,6 +47,7 @@ __all__ = [
     "alternatives",
     "compare",
     "frontier",
+    "holding",
     "robust",
     "solve",
     "whatif",
