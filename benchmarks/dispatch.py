@@ -35,7 +35,7 @@ def p99_s(dispatch: str, requests: int) -> tuple[float, float, float]:
     return tuple(float(np.quantile(part, 0.99)) for part in parts)  # type: ignore[return-value]
 
 
-def main(requests: int = 120_000) -> None:
+def main(requests: int = 40_000) -> None:
     """Print the table of docs/simulation.md."""
     print(f"| P99 of the first token, {requests:,} requests | all | first half | second half |\n|---|---:|---:|---:|")
     for dispatch in DISPATCH:
