@@ -1,8 +1,9 @@
 """What a scenario could have besides: one more region, precision, accelerator or way of buying.
 
-An addition takes the scenario's own defaults: a new region has the largest quota that the scenario's regions have of
-each accelerator, a new accelerator the largest that a region has of any. Residency is never touched. What needs a
-figure that only the user knows (a reserved discount, the availability of spot) is not tried.
+What might be had is listed under the scenario's `repair.additions`, else it is chosen from the catalog. An addition
+takes the scenario's own defaults: a new region has the largest quota that the scenario's regions have of each
+accelerator, a new accelerator the largest that a region has of any. Residency is never touched. Reserved and spot nodes
+need a figure that only the user knows (the discount, the availability), so they are tried where it is given.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from scenarios.catalog import Accelerator, Region
 from scenarios.schema import Scenario
 from scenarios.schema_supply import OnDemand, Owned, RegionUse
 
+HAD_ANYWAY = {"owned": Owned, "on_demand": OnDemand}
+WITH_FIGURES = ("reserved", "spot")
+
 NEAREST, CLEANEST, ACCELERATORS = 1, 1, 2
 
 
@@ -28,9 +32,18 @@ class Addition:
     scenario: Scenario
     says: str
 
+    @property
+    def family(self) -> str:
+        """Of the additions of one family, those that the catalog offers for the choice, the best one is enough."""
+        asked = self.scenario.repair.additions
+        listed = {"regions": asked.regions, "accelerators": asked.accelerators}.get(self.change.key, asked.precisions)
+        chosen = self.change.key == "procurement" or listed is not None
+        return f"{self.change.key} {self.change.to}" if chosen else self.change.key
+
 
 def additions(scenario: Scenario) -> list[Addition]:
-    """What is tried: the nearest and the cleanest region, smaller precisions, two accelerators, ways of buying."""
+    """What the scenario lists; else the nearest and the cleanest region, smaller precisions, two accelerators. Always
+    ways of buying."""
     return [
         *_regions(scenario),
         *_precisions(scenario),
@@ -49,7 +62,8 @@ def added(scenario: Scenario, key: str, what: str) -> Scenario:
             update={"regions": {name: _with_quota(use, what) for name, use in scenario.regions.items()}}
         )
     if key == "procurement":
-        return with_part(scenario, "procurement", {what: {"owned": Owned, "on_demand": OnDemand}[what]()})
+        how = HAD_ANYWAY[what]() if what in HAD_ANYWAY else getattr(scenario.repair.additions, what)
+        return with_part(scenario, "procurement", {what: how})
     workload = key.split(".")[1]
     return with_workload(scenario, workload, {"precisions": (*scenario.workloads[workload].precisions, what)})
 
@@ -92,26 +106,36 @@ def _with_quota(use: RegionUse, accelerator: str) -> RegionUse:
 
 
 def _regions(scenario: Scenario) -> list[Addition]:
-    """Regions of the same providers: the nearest to the demand and the cleanest, with every figure that is needed."""
+    """Those that the scenario lists, else of the same providers the nearest to the demand and the cleanest."""
+    asked = scenario.repair.additions.regions
+    if asked is None:
+        others = _usable_regions(scenario)
+        far = {region.id: _mean_round_trip_s(scenario, region) for region in others}
+        clean = {region.id: region.pue * region.carbon_kg_per_kwh[scenario.carbon_basis] for region in others}
+        near = sorted(far, key=lambda name: (far[name], name))[:NEAREST]
+        green = [name for name in sorted(clean, key=lambda name: (clean[name], name)) if name not in near]
+        asked = (*near, *green[:CLEANEST])
+    cities = {name: scenario.catalog.regions[name].city for name in asked}
+    return [
+        _addition(scenario, "regions", name, f"add the region {name} ({city})")
+        for name, city in cities.items()
+        if name not in scenario.regions
+    ]
+
+
+def _usable_regions(scenario: Scenario) -> list[Region]:
+    """Further regions of the same providers, with every figure that is needed."""
     catalog, basis = scenario.catalog, scenario.carbon_basis
     providers = {catalog.regions[name].provider for name in scenario.regions}
-    others = [catalog.regions[name] for name in catalog.regions if name not in scenario.regions]
     buying = scenario.procurement.owned is not None
-    others = [
+    return [
         region
-        for region in others
-        if region.provider in providers
+        for name, region in catalog.regions.items()
+        if name not in scenario.regions
+        and region.provider in providers
         and basis in region.carbon_kg_per_kwh
         and (region.electricity_usd_per_kwh is not None or not buying)
         and (buying or any(catalog.instances_in(region.id, name) for name in scenario.accelerators))
-    ]
-    far = {region.id: _mean_round_trip_s(scenario, region) for region in others}
-    clean = {region.id: region.pue * region.carbon_kg_per_kwh[basis] for region in others}
-    near = sorted(others, key=lambda region: (far[region.id], region.id))[:NEAREST]
-    green = [one for one in sorted(others, key=lambda region: (clean[region.id], region.id)) if one not in near]
-    return [
-        _addition(scenario, "regions", region.id, f"add the region {region.id} ({region.city})")
-        for region in (*near, *green[:CLEANEST])
     ]
 
 
@@ -128,15 +152,16 @@ def _mean_round_trip_s(scenario: Scenario, region: Region) -> float:
 
 def _precisions(scenario: Scenario) -> list[Addition]:
     """Those that make weights smaller than every allowed one does, on an accelerator that has them natively."""
-    found = []
+    found, asked = [], scenario.repair.additions.precisions
     for name, workload in scenario.workloads.items():
-        for precision in fidelity.PRECISIONS:
+        for precision in fidelity.PRECISIONS if asked is None else asked:
             devices = [scenario.catalog.accelerators[a] for a in scenario.accelerators]
             smaller = any(_smaller(device, precision, workload.precisions) for device in devices)
+            wanted = smaller if asked is None else precision not in workload.precisions
             declared = workload.quality_loss
             lost = declared.of(precision) if declared else None
             too_much = declared is not None and declared.limit is not None and (lost is None or lost > declared.limit)
-            if smaller and not too_much:
+            if wanted and not too_much:
                 says = f"let {name} run in {precision}"
                 found.append(_addition(scenario, f"workloads.{name}.precisions", precision, says))
     return found
@@ -151,17 +176,19 @@ def _smaller(device: Accelerator, precision: str, allowed: tuple[str, ...]) -> b
 
 
 def _accelerators(scenario: Scenario) -> list[Addition]:
-    """Those with a known price, by the memory bandwidth that a dollar buys, largest first."""
-    catalog = scenario.catalog
-    worth: dict[str, float] = {}
-    for name in catalog.accelerators:
-        device = catalog.accelerators[name]
-        price = None if name in scenario.accelerators else _usd_per_year(scenario, device)
-        if price:
-            worth[name] = device.hbm_bytes_per_s / price
-    best = sorted(worth, key=lambda name: (-worth[name], name))[:ACCELERATORS]
+    """Those that the scenario lists, else of those with a known price the ones with most bandwidth for a dollar."""
+    catalog, asked = scenario.catalog, scenario.repair.additions.accelerators
+    if asked is None:
+        worth: dict[str, float] = {}
+        for name, device in catalog.accelerators.items():
+            price = None if name in scenario.accelerators else _usd_per_year(scenario, device)
+            if price:
+                worth[name] = device.hbm_bytes_per_s / price
+        asked = tuple(sorted(worth, key=lambda name: (-worth[name], name))[:ACCELERATORS])
     return [
-        _addition(scenario, "accelerators", name, f"allow {catalog.accelerators[name].title or name}") for name in best
+        _addition(scenario, "accelerators", name, f"allow {catalog.accelerators[name].title or name}")
+        for name in asked
+        if name not in scenario.accelerators
     ]
 
 
@@ -181,9 +208,12 @@ def _usd_per_year(scenario: Scenario, device: Accelerator) -> float | None:
 
 
 def _procurements(scenario: Scenario) -> list[Addition]:
-    found = []
-    if scenario.procurement.owned is None:
-        found.append(_addition(scenario, "procurement", "owned", "let nodes be bought"))
-    if scenario.procurement.on_demand is None:
-        found.append(_addition(scenario, "procurement", "on_demand", "let nodes be rented by the hour"))
-    return found
+    had, asked = scenario.procurement, scenario.repair.additions
+    said = {
+        "owned": "let nodes be bought",
+        "on_demand": "let nodes be rented by the hour",
+        "reserved": "let nodes be rented by the year",
+        "spot": "let spot nodes be rented",
+    }
+    able = [*HAD_ANYWAY, *(how for how in WITH_FIGURES if getattr(asked, how) is not None)]
+    return [_addition(scenario, "procurement", how, said[how]) for how in able if getattr(had, how) is None]

@@ -15,6 +15,7 @@ from optimizer.tables import ask
 from optimizer.words import amount
 from physics.layout import Elastic
 from scenarios.schema import Scenario
+from scenarios.schema_repair import NEVER
 
 Watch = Callable[[milp.Progress], None]
 Check = Callable[[Program, milp.Answer], Plan]
@@ -127,7 +128,7 @@ def reasons(scenario: Scenario, options: milp.Options, progress: Watch | None, c
     repairs = [
         _repair(scenario, model, model.limits[name], check)
         for name in reversed(order)
-        if name.split()[0] not in NOT_OFFERED_AS_REPAIR
+        if name.split()[0] not in NOT_OFFERED_AS_REPAIR and scenario.repair.weight(name) < NEVER
     ]
     return Reasons(members, repairs + _idle(scenario, model), model.program)
 
@@ -137,7 +138,7 @@ def _idle(scenario: Scenario, model: _Model) -> list[Repair]:
     return [
         _said(limit, None, f"no change of the {limit.name} limit alone helps: it rules nothing out")
         for limit in latency_limits(scenario)
-        if limit.name not in model.limits
+        if limit.name not in model.limits and scenario.repair.weight(limit.name) < NEVER
     ]
 
 

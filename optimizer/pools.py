@@ -205,28 +205,28 @@ def _usable(table: Table, rows: np.ndarray, sizes: np.ndarray, budget_s: float) 
     percentile = workload.ttft.percentile if workload.ttft else 99.0
     if not sizes.size:
         return np.zeros(sizes.shape)
-    at_least_one, steps = np.maximum(sizes, 1.0), prompt_steps([shape.prompt_tokens for shape in workload.shapes])
+    steps = prompt_steps([shape.prompt_tokens for shape in workload.shapes])
 
-    def work_out(lacking: np.ndarray) -> np.ndarray:
+    def work_out(some_rows: np.ndarray, lacking: np.ndarray) -> np.ndarray:
         # With an axis for the sizes, what many shapes bring together is worked out once for each candidate.
-        some = rows[lacking, None]
+        some = rows[some_rows, None]
         return usable_utilisation_mix(
             budget_s,
-            at_least_one[lacking],
+            np.maximum(sizes[some_rows], 1.0),
             table.runs.batch[some],
             prices.prefill_s[some],
             prices.decode_step_s[some],
             prices.decode_steps,
             prices.requests_per_s[some],
             percentile,
-            workload.max_utilization,
+            np.where(lacking, workload.max_utilization, 0.0),
             steps,
         )
 
     common = np.hstack([budget_s, percentile, workload.max_utilization, prices.decode_steps, steps]).astype(float)
     figures = (table.runs.batch[rows, None], prices.prefill_s[rows], prices.decode_step_s[rows])
     out = remembered(
-        common.tobytes(), np.hstack([*figures, prices.requests_per_s[rows]]).astype(float), at_least_one, work_out
+        common.tobytes(), np.hstack([*figures, prices.requests_per_s[rows]]).astype(float), sizes, work_out
     )
     if np.isinf(budget_s):
         # What was measured is kept up with, and nobody asked how long a first token takes.

@@ -16,21 +16,24 @@ _known: dict[bytes, dict[float, float]] = {}
 
 
 def remembered(
-    common: bytes, rows: np.ndarray, sizes: np.ndarray, work_out: Callable[[np.ndarray], np.ndarray]
+    common: bytes, rows: np.ndarray, sizes: np.ndarray, work_out: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
-    """[n, m] values of rows [n, k] at sizes [n, m]; `work_out` gives those of the rows that lack a value.
+    """[n, m] values of rows [n, k] at sizes [n, m], 0 at a size of 0.
 
-    >>> remembered(b"square", np.array([[2.0]]), np.array([[4.0]]), lambda rows: np.array([[6.0]]))
-    array([[6.]])
-    >>> remembered(b"square", np.array([[2.0]]), np.array([[4.0]]), lambda rows: np.zeros((0, 1)))
-    array([[6.]])
+    `work_out` is given the rows that lack a value and which of their sizes do [lacking, m], and answers for these.
+
+    >>> remembered(b"square", np.array([[2.0]]), np.array([[4.0, 0.0]]), lambda rows, lacking: 6.0 * lacking)
+    array([[6., 0.]])
+    >>> remembered(b"square", np.array([[2.0]]), np.array([[4.0, 5.0]]), lambda rows, lacking: 7.0 * lacking)
+    array([[6., 7.]])
     """
     if len(_known) > MOST_ROWS:
         _known.clear()
-    tables = [_known.setdefault(common + row.tobytes(), {}) for row in np.ascontiguousarray(rows)]
+    tables = [_known.setdefault(common + row.tobytes(), {0.0: 0.0}) for row in np.ascontiguousarray(rows)]
     wanted = sizes.tolist()
-    lacking = [n for n, table in enumerate(tables) if any(size not in table for size in wanted[n])]
-    if lacking:
-        for n, values in zip(lacking, work_out(np.array(lacking, dtype=np.intp)).tolist(), strict=True):
-            tables[n].update(zip(wanted[n], values, strict=True))
+    some = [n for n, table in enumerate(tables) if any(size not in table for size in wanted[n])]
+    if some:
+        lacking = np.array([[size not in tables[n] for size in wanted[n]] for n in some], dtype=bool)
+        for n, news, values in zip(some, lacking, work_out(np.array(some, dtype=np.intp), lacking), strict=True):
+            tables[n].update(zip(sizes[n][news].tolist(), values[news].tolist(), strict=True))
     return np.array([[table[size] for size in row] for table, row in zip(tables, wanted, strict=True)], dtype=float)

@@ -213,7 +213,7 @@ def _spot_share(layout: Layout) -> list[Block]:
         "procurement.spot.max_share",
         "capital",
         layout.spot_max_share,
-        "",
+        "share of demand",
         "spot carries at most its share of the load",
     )
     for w, name in enumerate(layout.workloads):

@@ -284,6 +284,8 @@ def meets_limit(pool: PoolWaits, slack_s: FloatArray, tail: float, utilisation: 
 
 def usable_steps(pool: PoolWaits, limit_s: FloatArray, tail: float, top: np.ndarray) -> np.ndarray:
     """Largest k <= top with the limit met at u = k/200, by bisection over whole steps: the tail grows with u."""
+    if np.isposinf(limit_s).all():
+        return _stable_steps(pool, top)
     with np.errstate(invalid="ignore"):
         slack = limit_s - pool.own_s
     low = np.where(meets_limit(pool, slack, tail, top / _STEPS_PER_UNIT), top, 0)
@@ -299,6 +301,13 @@ def usable_steps(pool: PoolWaits, limit_s: FloatArray, tail: float, top: np.ndar
     return low
 
 
+def _stable_steps(pool: PoolWaits, top: np.ndarray) -> np.ndarray:
+    """Largest k <= top at which the prefills are kept up with: all that counts where no first token is awaited."""
+    room = STABLE * _STEPS_PER_UNIT / np.maximum(pool.turn_busy, 1e-300)
+    steps = np.minimum(top, np.ceil(np.minimum(room, _STEPS_PER_UNIT)).astype(int))
+    return np.where(pool.stable(steps / _STEPS_PER_UNIT), steps, np.maximum(steps - 1, 0))
+
+
 def whole_steps(utilisation: float) -> float:
     """A utilisation rounded down to a whole step, between 0 and 1.
 
@@ -309,7 +318,7 @@ def whole_steps(utilisation: float) -> float:
 
 
 def usable_within(pool: PoolWaits, limit_s: ArrayLike, percentile: float, max_utilisation: ArrayLike) -> FloatArray:
-    """`usable_steps` over chunks that fit the cache, as utilisations of the broadcast shape."""
+    """`usable_steps` over chunks that fit the cache, as utilisations of the broadcast shape; a cap of 0 is free."""
     tail = tail_probability(percentile)
     names = pool.__dataclass_fields__
     limit, cap, *fields = np.broadcast_arrays(
@@ -318,9 +327,9 @@ def usable_within(pool: PoolWaits, limit_s: ArrayLike, percentile: float, max_ut
     shape = limit.shape
     flat = PoolWaits(*(field.ravel() for field in fields))
     limit, top = limit.ravel(), np.floor(np.clip(cap.ravel(), 0.0, 1.0) * _STEPS_PER_UNIT + 1e-9).astype(int)
-    steps = np.zeros(limit.size, int)
-    for start in range(0, limit.size, _CHUNK):
-        rows = slice(start, start + _CHUNK)
+    steps, asked = np.zeros(limit.size, int), np.flatnonzero(top)
+    for start in range(0, asked.size, _CHUNK):
+        rows = asked[start : start + _CHUNK]
         steps[rows] = usable_steps(flat.take(rows), limit[rows], tail, top[rows])
     return (steps / _STEPS_PER_UNIT).reshape(shape)
 

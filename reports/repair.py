@@ -24,6 +24,22 @@ def repair(
     write_scenario: Annotated[
         str, typer.Option(metavar="FILE", help="Write the changed scenario here; with --choose.")
     ] = "",
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(metavar="LIMIT=WEIGHT", help="What a move of 100 % counts: budget=2, demand=never; repeat."),
+    ] = None,
+    region: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="A region that may be added, not the nearest one; repeat.")
+    ] = None,
+    accelerator: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="An accelerator that may be added; repeat.")
+    ] = None,
+    reserved: Annotated[
+        str, typer.Option(metavar="DISCOUNT", help="Nodes may be rented by the year, so much below list price.")
+    ] = "",
+    spot: Annotated[
+        str, typer.Option(metavar="AVAILABILITY", help="Spot nodes may be rented, up so much of the time.")
+    ] = "",
     as_json: options.Json = False,
     markdown: options.Markdown = False,
     output: options.Output = "",
@@ -56,10 +72,46 @@ def repair(
         confidence=confidence,
     )
     asked_for = confident(load(scenario), confidence)
-    plan = _ways(asked_for, asked)
+    wished = _wished(asked_for, weight, region, accelerator, reserved, spot)
+    plan = _ways(wished, asked)
     if choose is None:
-        raise typer.Exit(_listed(plan, asked_for, asked))
-    raise typer.Exit(_taken(_chosen(plan, choose), asked_for, asked))
+        raise typer.Exit(_listed(plan, wished, asked))
+    raise typer.Exit(_taken(_chosen(plan, choose), asked_for, wished, asked))
+
+
+def _wished(
+    scenario: Scenario,
+    weights: list[str] | None,
+    regions: list[str] | None,
+    accelerators: list[str] | None,
+    reserved: str,
+    spot: str,
+) -> Scenario:
+    """The scenario with what the flags say of its `repair`."""
+    from optimizer.changes import known_name
+    from scenarios.errors import BadValue
+
+    for written in options.split(weights):
+        name, equals, weight = (part.strip() for part in written.partition("="))
+        if not equals or not name or not weight:
+            raise wrong_flag("--weight", f'"{written}" is no weight', "for example budget=2, or demand=never")
+        scenario = scenario.replace("repair.weights", {**scenario.repair.weights, name: weight})
+    catalog = scenario.catalog
+    for kind, asked, known in (
+        ("region", regions, catalog.regions),
+        ("accelerator", accelerators, catalog.accelerators),
+    ):
+        try:
+            names = [known_name(name, list(known), kind) for name in options.split(asked)]
+        except BadValue as error:
+            raise wrong_flag(f"--{kind}", error.message, error.hint) from error
+        if names:
+            scenario = scenario.replace(f"repair.additions.{kind}s", names)
+    if reserved:
+        scenario = scenario.replace("repair.additions.reserved", {"discount": reserved})
+    if spot:
+        scenario = scenario.replace("repair.additions.spot", {"availability": spot})
+    return scenario
 
 
 def _ways(scenario: Scenario, asked: Asked) -> Plan:
@@ -90,7 +142,7 @@ def _chosen(plan: Plan, number: int) -> Repair:
     return ways[number]
 
 
-def _taken(way: Repair, scenario: Scenario, asked: Asked) -> int:
+def _taken(way: Repair, scenario: Scenario, wished: Scenario, asked: Asked) -> int:
     """Solve the scenario after a way out and report it like any other; the exit code."""
     from optimizer.plan import Assumption
     from optimizer.ways_out import changed
@@ -98,7 +150,8 @@ def _taken(way: Repair, scenario: Scenario, asked: Asked) -> int:
     from reports.run import answer
     from reports.ways_sections import change_said
 
-    after = changed(scenario, way.changes)
+    # What only the flags said of the search is no part of the scenario that comes out of it.
+    after = changed(wished, way.changes).model_copy(update={"repair": scenario.repair})
     if asked.write_scenario:
         from reports.repaired_file import write
 
@@ -126,7 +179,7 @@ def _listed(plan: Plan, scenario: Scenario, asked: Asked) -> int:
     sections = [
         limit_sections.conflict(plan, places),
         ways_sections.gated(plan),
-        ways_sections.ways(plan, places),
+        ways_sections.ways(plan, places, scenario),
         ways_sections.never(plan, places),
     ]
     told = sentence(ways_sections.headline(plan, places))

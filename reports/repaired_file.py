@@ -8,11 +8,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from optimizer.additions import HAD_ANYWAY
 from reports.problems import wrong_flag
 
 if TYPE_CHECKING:
     from optimizer.plan import Change
     from scenarios import Scenario
+    from scenarios.schema_supply import Procurement
 
 
 def write(target: str, scenario: Scenario, after: Scenario, changes: Iterable[Change]) -> None:
@@ -66,30 +68,35 @@ def _put(data: Any, after: Scenario, change: Change) -> None:
     elif kind == "quota":
         _into(data["regions"], of, "quota")[words[1]] = after.regions[of].quota[words[1]]
     elif kind == "site":
-        data["regions"][of]["site_power"] = f"{(after.regions[of].site_power_w or 0.0) / 1e3!r} kW"
+        data["regions"][of]["site_power"] = f"{_number((after.regions[of].site_power_w or 0.0) / 1e3)} kW"
     elif kind == "demand":
         data["workloads"][of]["demand"] = {
-            origin: [f"{rate!r}/s" for rate in rates] if len(after.slots) > 1 else f"{rates[0]!r}/s"
+            origin: [f"{_number(rate)}/s" for rate in rates] if len(after.slots) > 1 else f"{_number(rates[0])}/s"
             for origin, rates in after.workloads[of].demand.items()
         }
     elif kind in ("node", "region"):
-        data["failures"][kind]["served"] = f"{float(change.to or 0.0) * 100!r}%"
+        data["failures"][kind]["served"] = f"{_number(float(change.to or 0.0) * 100)}%"
     elif kind in ("min", "max"):
         data["limits"][f"{kind}_regions"] = int(float(change.to or 0.0))
     elif kind == "changes":
         data["today"]["changes"]["limit"] = int(float(change.to or 0.0))
     elif kind in ("itl", "ttft"):
-        data["workloads"][of][kind]["limit"] = f"{float(change.to or 0.0) * 1e3!r} ms"
+        data["workloads"][of][kind]["limit"] = f"{_number(float(change.to or 0.0) * 1e3)} ms"
     elif kind == "spot":
-        data["procurement"]["spot"]["max_share"] = f"{float(change.to or 0.0) * 100!r}%"
+        data["procurement"]["spot"]["max_share"] = f"{_number(float(change.to or 0.0) * 100)}%"
 
 
 _CAPS = {
-    "budget": lambda value: f"${value!r}/yr",
-    "carbon": lambda value: f"{value / 1e3!r} t/yr",
-    "water": lambda value: f"{value!r} L/yr",
-    "energy": lambda value: f"{value!r} kWh/yr",
+    "budget": lambda value: f"${_number(value)}/yr",
+    "carbon": lambda value: f"{_number(value / 1e3)} t/yr",
+    "water": lambda value: f"{_number(value)} L/yr",
+    "energy": lambda value: f"{_number(value)} kWh/yr",
 }
+
+
+def _number(value: float) -> str:
+    """Without the dust of the last binary digits; exact to a trillionth."""
+    return f"{value:.12g}" if abs(value) < 1e12 else f"{value:.0f}"
 
 
 def _put_addition(data: Any, after: Scenario, change: Change) -> None:
@@ -102,10 +109,21 @@ def _put_addition(data: Any, after: Scenario, change: Change) -> None:
             if what in use.quota:
                 _into(data["regions"], region, "quota")[what] = use.quota[what]
     elif change.key == "procurement":
-        data["procurement"][what] = True
+        data["procurement"][what] = (
+            True if what in HAD_ANYWAY else _with_figures(after.procurement, what)
+        )
     else:
         workload = change.key.split(".")[1]
         data["workloads"][workload]["precisions"] = list(after.workloads[workload].precisions)
+
+
+def _with_figures(procurement: Procurement, how: str) -> dict[str, Any]:
+    """Reserved or spot nodes as a person would write them."""
+    part = getattr(procurement, how).model_dump(by_alias=True, exclude_defaults=True)
+    if set(part.get("availability", ())) == {"*"}:
+        part["availability"] = part["availability"]["*"]
+    shares = ("discount", "availability", "max_share")
+    return {key: f"{_number(value * 100)}%" if key in shares else value for key, value in part.items()}
 
 
 def _into(parts: Any, name: str, key: str) -> Any:

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from optimizer.plan import Change, Plan, Repair
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.names import Places
 from reports.summary import quantity
 from reports.words import device, listed, mass, money, percent, plain, sentence, spoken
+from scenarios.schema_repair import ADDITION, NEVER
+
+if TYPE_CHECKING:
+    from scenarios import Scenario
 
 _ORDER = (
-    "The least change first: every limit counts by its relative move (1 for 100 %), an addition counts 1. Each was "
+    "The least change first: every limit counts by its relative move (100 % for its whole size); {but}. Each was "
     "solved, priced and verified; residency is never touched."
 )
+_SUPPLY = "One search asks what would be if devices could be had: there quotas and site power count a hundredth."
+_HAD = {
+    "owned": "bought",
+    "on_demand": "rented by the hour",
+    "reserved": "rented by the year, at the discount given",
+    "spot": "rented as spot, at the availability given",
+}
 
 
 def headline(plan: Plan, places: Places) -> str:
@@ -27,8 +40,8 @@ def headline(plan: Plan, places: Places) -> str:
     return f"{number}; the least change: {listed(change_said(c, places) for c in first.changes)}{cost}"
 
 
-def ways(plan: Plan, places: Places) -> Section | None:
-    """The numbered ways out."""
+def ways(plan: Plan, places: Places, scenario: Scenario) -> Section | None:
+    """The numbered ways out, and what was not tried for want of a figure."""
     found = [one for one in plan.repairs if one.number is not None]
     if not found:
         return None
@@ -38,7 +51,32 @@ def ways(plan: Plan, places: Places) -> Section | None:
         weight = percent(one.weight or 0.0, 3)
         rows.append((str(one.number), told, weight, _money(one), _carbon(one)))
     headings = columns(">no.", "what changes", ">change", ">money a year", ">carbon a year")
-    return section("ways", "Ways out", [Paragraph(_ORDER), Table(headings, tuple(rows))])
+    asked = {ADDITION: 1.0} | scenario.repair.weights
+    but = "; ".join(f"{_named(name, places)} {_counts(weight)}" for name, weight in asked.items())
+    supply = any(one.kind == "combination" and _of_supply(one) for one in found)
+    told = _ORDER.format(but=but) + (f" {_SUPPLY}" if supply else "")
+    return section("ways", "Ways out", [Paragraph(told), Table(headings, tuple(rows)), _not_tried(scenario)])
+
+
+def _named(name: str, places: Places) -> str:
+    return {"addition": "an addition", "quota": "every quota", "demand": "every demand"}.get(name, places.limit(name))
+
+
+def _counts(weight: float) -> str:
+    return "stays" if weight == NEVER else "is free" if weight == 0 else f"counts {percent(weight, 3)}"
+
+
+def _of_supply(one: Repair) -> bool:
+    return any(change.limit.split()[:1] in (["quota"], ["site"]) for change in one.changes)
+
+
+def _not_tried(scenario: Scenario) -> Paragraph | None:
+    had, asked = scenario.procurement, scenario.repair.additions
+    flags = {"reserved": "by the year (--reserved DISCOUNT)", "spot": "as spot (--spot AVAILABILITY)"}
+    told = [text for how, text in flags.items() if getattr(had, how) is None and getattr(asked, how) is None]
+    if not told or had.on_demand is None:
+        return None
+    return Paragraph(f"Not tried, because the figure is yours to give: renting {listed(told)}.")
 
 
 def never(plan: Plan, places: Places) -> Section | None:
@@ -79,7 +117,7 @@ def change_said(change: Change, places: Places) -> str:
     if change.key == "accelerators":
         return f"one more accelerator: {device(what)}"
     if change.key == "procurement":
-        return "nodes may be bought" if what == "owned" else "nodes may be rented by the hour"
+        return f"nodes may be {_HAD[what]}"
     return f"one more precision for {plain(change.key.split('.')[1])}: {what}"
 
 

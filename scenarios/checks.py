@@ -13,6 +13,7 @@ from scenarios.check_today import today_findings
 from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_ranges import range_findings
+from scenarios.schema_repair import repair_findings
 from scenarios.schema_supply import Limits, Procurement, RegionUse
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
         found += _figures(parts, catalog)
     if parts.today:
         found += today_findings(parts, parts.today, catalog)
+    if parts.repair:
+        found += repair_findings(parts, parts.repair, catalog)
     if parts.ranges and not found and _whole(parts, written, catalog):
         found += range_findings(parts, catalog)
     return found

@@ -16,6 +16,7 @@ from scenarios.figures import Figure
 from scenarios.replacing import replaced
 from scenarios.schema_demand import WHOLE_YEAR, Objective, Origin, Slot, Workload, fill_lengths
 from scenarios.schema_ranges import Ranges
+from scenarios.schema_repair import Repair
 from scenarios.schema_supply import Failures, Limits, Planning, Procurement, RegionUse, Solver
 from scenarios.schema_today import Today
 from scenarios.schema_types import Account, Basis, Part, Text, distinct, name_parts, one_word, some
@@ -61,6 +62,8 @@ class Scenario(Part):
     """What is owned or committed to now; nothing when absent."""
     ranges: Ranges = Field(default_factory=dict)
     """How far inputs may lie from what stands here, as parts of it: `argosy robust` draws from them."""
+    repair: Repair = Repair()
+    """What `argosy repair` may move or add where nothing fits, and how much each counts."""
     solver: Solver = Solver()
     """When the solver stops."""
 
