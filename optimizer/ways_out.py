@@ -16,7 +16,7 @@ from optimizer.moves import latency_limits, moved, size
 from optimizer.plan import Change, Plan, Repair
 from optimizer.program import Program, build
 from optimizer.tables import ask
-from optimizer.ways_search import GAP, SUPPLY, Search, Way, Weights
+from optimizer.ways_search import GAP, Search, Way, Weights
 from optimizer.words import amount
 from physics.layout import Elastic
 from scenarios.schema import Scenario
@@ -43,18 +43,27 @@ def more_ways(
     """
     search, weights = Search(scenario, options, progress, closed), Weights(scenario.repair)
     kept = replace(weights, demand_kept=True)
+
+    def priced(ways: Iterable[Way | None]) -> list[Repair]:
+        return [_priced(way, way.weight(weights), search, check) for way in ways if way is not None]
+
     first = search.combination(weights)
     keeps = first is not None and not any(name.startswith("demand ") for name, _ in first.moves)
     second = first if keeps else search.combination(kept)
-    found = [way for way in (first, None if keeps else second) if way is not None]
-    if second is not None and any(name.split()[0] in SUPPLY for name, _ in second.moves):
-        found += [way for way in [search.combination(replace(kept, supply_eased=True))] if way is not None]
-    found = [way for way in found if len(way.changes) > 1]
+    # If devices could be had: worth telling where it saves money or carbon beside what moves least.
+    eased = search.combination(replace(kept, supply_eased=True)) if second is not None else None
+    combinations = priced([second] if keeps else [first, second])
+    supply = [one for one in priced([eased]) if not _no_better(one, combinations[-1])]
     beat = second.weight(kept) if second is not None else np.inf
     more = sorted(_additions(scenario, search, kept, beat), key=lambda way: way.weight(weights))
-    found += more[:PRICED]
-    priced = [_priced(way, way.weight(weights), search, check) for way in found]
-    return in_order(scenario, [*singles, *priced])
+    together = [one for one in (*combinations, *supply) if len(one.changes) > 1]
+    return in_order(scenario, [*singles, *together, *priced(more[:PRICED])])
+
+
+def _no_better(one: Repair, other: Repair) -> bool:
+    """Whether a way out saves neither money nor carbon beside another."""
+    figures = ((one.usd_per_year, other.usd_per_year), (one.kg_co2e_per_year, other.kg_co2e_per_year))
+    return all(a is None or b is None or a >= b * (1 - SAME) for a, b in figures)
 
 
 def _additions(scenario: Scenario, search: Search, weights: Weights, beat: float) -> list[Way]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from physics.pool_waits import row_waits
+from physics.pool_waits import row_waits, usable_within
 from physics.queueing import erlang_c
 from physics.tail_latency import (
     UTILISATION_STEP,
@@ -265,3 +265,28 @@ def test_itl_tail() -> None:
 def test_wall_says_what_it_is() -> None:
     assert (WALL.number, WALL.name) == (7, "tail_latency")
     assert set(WALL.acts) == {"gate", "rows"}
+
+
+def test_without_a_limit_only_stability_and_the_cap_count() -> None:
+    """In closed form; held against every step of the utilisation."""
+    rng = np.random.default_rng(3)
+    n = 2000
+    times = (
+        rng.uniform(1e-4, 3.0, n),
+        rng.uniform(1e-3, 0.3, n),
+        rng.integers(1, 1000, n),
+        10 ** rng.uniform(-2, 3, n),
+    )
+    pool, cap = row_waits(rng.integers(1, 50, n), rng.integers(1, 200, n), *times), rng.uniform(0.0, 1.0, n)
+    best = np.zeros(n)
+    for step in range(201):
+        utilisation = np.full(n, step / 200)
+        best = np.where(pool.stable(utilisation) & (utilisation <= cap), utilisation, best)
+    assert np.array_equal(usable_within(pool, math.inf, 99, cap), best)
+    assert 0.1 < np.mean(best < np.floor(cap * 200) / 200) < 0.9
+
+
+def test_a_cap_of_nothing_is_not_worked_out_and_changes_no_other_row() -> None:
+    figures = (32, 0.03, 0.02, 255, 5.28)
+    some = usable_utilisation(0.5, [1, 2, 8], *figures, 99, [0.95, 0.0, 0.95])
+    assert some.tolist() == [0.635, 0.0, 0.875]

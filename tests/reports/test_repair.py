@@ -68,6 +68,50 @@ def test_a_way_out_is_taken_and_written(
     assert cli.run(["verify", str(target), str(plan)]) == 0
 
 
+def test_flags_weigh_limits_and_add_ways_of_buying(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the flags say of the search is not written into the scenario that comes out of it."""
+    rented = "on_demand: {startup: 10 min}"
+    file, target = tmp_path / "rented.yaml", tmp_path / "after.yaml"
+    text = TIGHT.replace("aws/us-east-1: {quota: {l40s: 4}}", "aws/us-east-1: {quota: {l4: 16}}")
+    text = text.replace("accelerators: [l40s]", "accelerators: [l4]").replace("east: 40/s", "east: 10/s")
+    text = text.replace('owned: {prices: {l40s: "$8,000"}, devices_per_node: {l40s: 2}}', rented)
+    file.write_text(text.replace("budget: $20k/yr, carbon: 4 t/yr", "budget: $15k/yr"), encoding="utf-8")
+    flags = ["--reserved", "60%", "--spot", "90%", "--weight", "demand=never,quota=0.5", "--weight", "addition=10%"]
+    assert cli.run(["repair", str(file), *flags, "-q"]) == 3
+    page = " ".join(capsys.readouterr().out.split())
+    assert "an addition counts 10 %; every demand stays; every quota counts 50 %" in page
+    assert "Not tried" not in page and "the demand of chat from" not in page
+    assert cli.run(["repair", str(file), *flags, "-q", "--json"]) == 3
+    ways = json.loads(capsys.readouterr().out)["repairs"]
+    for how, written in (("reserved", "reserved: {discount: 60%}"), ("spot", "spot: {availability: 90%")):
+        number = next(way["number"] for way in ways if way["changes"][:1] and way["changes"][0]["to"] == how)
+        chosen = [*flags, "-q", "--choose", str(number), "--no-binding", "--write-scenario", str(target)]
+        assert cli.run(["repair", str(file), *chosen]) == 0
+        capsys.readouterr()
+        assert written in target.read_text() and "repair" not in target.read_text()
+        assert cli.run(["solve", str(target), "-q", "--no-binding"]) == 0
+        capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        (["--weight", "budget"], '--weight: "budget" is no weight'),
+        (["--weight", "bugdet=2"], 'did you mean "budget"?'),
+        (["--weight", "carbon=-2"], "a number from 0"),
+        (["--region", "us-east-9"], '--region: there is no region "us-east-9"'),
+        (["--accelerator", "h20"], '--accelerator: there is no accelerator "h20"'),
+        (["--reserved", "140%"], "is more than 1"),
+        (["--spot", "often"], "is not a share"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_refused(
+    flag: list[str], words: str, tight: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["repair", str(tight), "-q", *flag]) == 1
+    assert words in capsys.readouterr().err
+
+
 def test_what_cannot_be_chosen_is_said(tight: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(["repair", str(tight), "--choose", "99", "-q"]) == 1
     assert "--choose: 99 is not a way out (there are 1 to " in capsys.readouterr().err
