@@ -33,12 +33,19 @@ class Addition:
     says: str
 
     @property
+    def listed(self) -> bool:
+        """Whether the scenario asks for it, by name or by its figures."""
+        asked = self.scenario.repair.additions
+        by_key = {"regions": asked.regions, "accelerators": asked.accelerators}
+        if self.change.key == "procurement":
+            return self.change.to in WITH_FIGURES
+        return by_key.get(self.change.key, asked.precisions) is not None
+
+    @property
     def family(self) -> str:
         """Of the additions of one family, those that the catalog offers for the choice, the best one is enough."""
-        asked = self.scenario.repair.additions
-        listed = {"regions": asked.regions, "accelerators": asked.accelerators}.get(self.change.key, asked.precisions)
-        chosen = self.change.key == "procurement" or listed is not None
-        return f"{self.change.key} {self.change.to}" if chosen else self.change.key
+        alone = self.listed or self.change.key == "procurement"
+        return f"{self.change.key} {self.change.to}" if alone else self.change.key
 
 
 def additions(scenario: Scenario) -> list[Addition]:

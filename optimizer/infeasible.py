@@ -174,7 +174,8 @@ def _repair(scenario: Scenario, model: _Model, limit: Elastic, check: Check) -> 
     if least is None:
         return _said(limit, None, f"no change of the {limit.name} limit alone helps")
     if np.isnan(least):
-        return _said(limit, None, f"not settled in the time allowed whether moving the {limit.name} limit alone helps")
+        says = f"not settled in the time allowed whether moving the {limit.name} limit alone helps"
+        return _said(limit, None, says).model_copy(update={"settled": False})
     return _priced(limit, moved(scenario, limit, _a_bit_more(limit, least)), model, check)
 
 

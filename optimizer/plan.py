@@ -199,7 +199,8 @@ class Change(Part):
 
 
 class Repair(Part):
-    """A way out of an impossible question. `to` is None where moving this limit alone never helps.
+    """A way out of an impossible question. `to` is None where moving this limit alone never helps, or where an addition
+    that was asked for saves too little.
 
     A `limit` moves alone. A `combination` moves several limits together, an `addition` has one more region, precision,
     accelerator or way of buying, and moves what else must: both say everything in `changes`.
@@ -219,6 +220,8 @@ class Repair(Part):
     usd_per_year: float | None
     kg_co2e_per_year: float | None
     verified: bool
+    settled: bool = True
+    """False where time ran out before it was known whether this helps."""
     says: str
 
 

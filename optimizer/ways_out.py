@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from optimizer import milp
-from optimizer.additions import added, additions
+from optimizer.additions import Addition, added, additions
 from optimizer.moves import latency_limits, moved, size
 from optimizer.plan import Change, Plan, Repair
 from optimizer.program import Program, build
@@ -55,9 +55,10 @@ def more_ways(
     combinations = priced([second] if keeps else [first, second])
     supply = [one for one in priced([eased]) if not _no_better(one, combinations[-1])]
     beat = second.weight(kept) if second is not None else np.inf
-    more = sorted(_additions(scenario, search, kept, beat), key=lambda way: way.weight(weights))
+    more, needless = _additions(scenario, search, kept, beat)
+    more = sorted(more, key=lambda way: way.weight(weights))
     together = [one for one in (*combinations, *supply) if len(one.changes) > 1]
-    return in_order(scenario, [*singles, *together, *priced(more[:PRICED])])
+    return in_order(scenario, [*singles, *together, *priced(more[:PRICED]), *needless])
 
 
 def _no_better(one: Repair, other: Repair) -> bool:
@@ -66,23 +67,49 @@ def _no_better(one: Repair, other: Repair) -> bool:
     return all(a is None or b is None or a >= b * (1 - SAME) for a, b in figures)
 
 
-def _additions(scenario: Scenario, search: Search, weights: Weights, beat: float) -> list[Way]:
-    """Of each family of additions those that suffice alone, else the one that leaves least to move.
+def _additions(scenario: Scenario, search: Search, weights: Weights, beat: float) -> tuple[list[Way], list[Repair]]:
+    """Of each family of additions those that suffice alone, else the one that leaves least to move; and those of the
+    scenario's own that save too little.
 
     `beat`: what must move without any addition; an addition has to save a part of it.
     """
     itself = weights.of(ADDITION)
     if itself == NEVER:
-        return []
+        return [], []
     kept: dict[str, list[Way]] = {}
+    needless: list[Repair] = []
     for one in additions(scenario):
         same = kept.get(one.family, [])
         less = min((way.weight(weights) - itself for way in same), default=np.inf)
         most = min(beat * (1 - WORTH), less) if less > 0 else beat * (1 - WORTH)
+        search.settled = True
         way = search.completed(Way("addition", one.scenario, (one.change,), (), one.says), weights, itself + most)
         if way is not None:
             kept[one.family] = [*same, way] if not way.moves and less <= 0 else [way] if less > 0 else same
-    return [way for ways in kept.values() for way in ways]
+        elif one.listed:
+            needless.append(_needless(one, search.settled))
+    return [way for ways in kept.values() for way in ways], needless
+
+
+def _needless(one: Addition, settled: bool) -> Repair:
+    """What is said of an addition that was asked for and saves too little, or leaves no fleet all the same."""
+    says = f"to {one.says} saves less than {WORTH:.0%} of what must move without it"
+    if not settled:
+        says = f"not settled in the time allowed whether it helps to {one.says}"
+    return Repair(
+        kind="addition",
+        changes=[one.change],
+        limit="addition",
+        key=one.change.key,
+        start=None,
+        to=None,
+        unit="",
+        usd_per_year=None,
+        kg_co2e_per_year=None,
+        verified=False,
+        settled=settled,
+        says=says,
+    )
 
 
 def change_of(repair: Repair) -> Change:

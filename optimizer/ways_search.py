@@ -99,6 +99,8 @@ class Search:
         self.options = replace(options, time_limit_s=min(SECONDS, options.time_limit_s), gap=gap, most_nodes=NODES)
         self.scenario, self.progress, self.closed = scenario, progress, closed
         self._programs: dict[str, Program | None] = {}
+        self.settled = True
+        """False once a search ended before it knew whether anything helps."""
 
     def combination(self, weights: Weights) -> Way | None:
         """Limits that move together, by the least sum; latency limits among them where that is less."""
@@ -143,6 +145,7 @@ class Search:
         problem, limits = elastic(program, weights)
         problem = _below(problem, beat) if np.isfinite(beat) else problem
         found = milp.Solver(problem, self.options).solve(self.progress, stage=STAGE)
+        self.settled &= found.x is not None or found.why == "infeasible"
         if found.x is None or found.objective is None or found.objective >= beat:
             return None
         return [(one, float(found.x[one.col])) for one in limits if found.x[one.col] > MOVED]

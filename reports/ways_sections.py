@@ -81,12 +81,16 @@ def _not_tried(scenario: Scenario) -> Paragraph | None:
 
 def never(plan: Plan, places: Places) -> Section | None:
     """Limits that no move of their own helps, and ways out that could not be priced in time."""
-    alone = [one for one in plan.repairs if one.kind == "limit" and one.to is None]
-    unpriced = [one for one in plan.repairs if one.number is None and one.to is not None]
+    alone = [one for one in plan.repairs if one.kind == "limit" and one.to is None and one.settled]
+    unpriced = [one for one in plan.repairs if one.number is None and (one.to is not None or not one.settled)]
     parts: list[Paragraph | Bullets | None] = []
     if alone:
         parts.append(Paragraph("No change of one of these alone helps:"))
         parts.append(Bullets(tuple(f"{places.limit(one.limit)} ({quantity(one.start, one.unit)})" for one in alone)))
+    needless = [one for one in plan.repairs if one.kind == "addition" and one.to is None and one.settled]
+    if needless:
+        told = listed(change_said(change, places) for one in needless for change in one.changes)
+        parts.append(Paragraph(f"Asked for, but saves less than 5 % of what must move without it: {told}."))
     if unpriced:
         parts.append(Paragraph("Not settled in the time allowed:"))
         parts.append(Bullets(tuple(sentence(plain(one.says)) for one in unpriced)))
