@@ -10,6 +10,7 @@ serves every looser one: what that shows to be beaten is dropped, and what it sh
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,14 +42,14 @@ class FrontierPoint(Part):
     cap: float
     """Most of y that was allowed."""
     best_to: float | None = None
-    """With y capped anywhere from `y` up to here no fleet has less x by more than the gap: known without solving."""
+    """With y capped anywhere from `y` up to here no fleet has less x by more than the gap; None: under any cap."""
     beyond: Literal["", "closed", "small", "open"] = ""
     """Between this point and the next, which has more y: `closed` is proven to hold no fleet that is better than this
     one in x and than the next in y, both by more than the gap; `small` is too small to be split; `open` is neither."""
     x: float
-    x_bound: float
-    """Proven: no fleet within the cap has less x."""
-    gap: float
+    x_bound: float | None
+    """Proven: no fleet within the cap has less x. None where time ran out before anything was."""
+    gap: float | None
     """(x - x_bound) / x, a fraction."""
     y: float
     why: milp.Why
@@ -241,10 +242,8 @@ class _Search:
         else:
             status, stop = "complete", ""
         points = _frontier_points(known, knee=status == "complete")
-        ended: str = ""
-        if status == "complete":
-            left = any(point.beyond == "open" for point in points)
-            ended = "points" if len(points) >= self.points else "" if left else "closed"
+        left = any(point.beyond == "open" for point in points)
+        ended = "" if status != "complete" else "points" if len(points) >= self.points else "" if left else "closed"
         return {
             "status": status,
             "stopped_by": stop,
@@ -269,11 +268,11 @@ def _frontier_points(known: Known, knee: bool) -> list[FrontierPoint]:
         points.append(
             FrontierPoint(
                 cap=one.cap,
-                best_to=max(min(box.low, box.after.y) if box else one.cap, one.y),
+                best_to=min(box.low, box.after.y) if box else None,
                 beyond=box.state if box else "",
                 x=one.x,
-                x_bound=one.x_bound,
-                gap=milp.relative_gap(one.x, one.x_bound) or 0.0,
+                x_bound=one.x_bound if math.isfinite(one.x_bound) else None,
+                gap=milp.relative_gap(one.x, one.x_bound),
                 y=one.y,
                 why=one.found.why,
                 resolved=place == 0 or one.x < fleets[place - 1].x_bound,

@@ -29,6 +29,15 @@ State = Literal["closed", "small", "open"]
 Findings = Sequence[tuple[Task, Solution]]
 
 
+def less(value: float, share: float) -> float:
+    """A value less a share of its size: what is sold can make a cost negative.
+
+    >>> less(-100.0, 0.01)
+    -101.0
+    """
+    return value - share * abs(value)
+
+
 @dataclass(frozen=True)
 class Fleet:
     """A fleet that no other one found beats."""
@@ -37,13 +46,13 @@ class Fleet:
     """Most of y that was allowed."""
     x: float
     x_bound: float
-    """Proven: no fleet within the cap has less x."""
+    """Proven: no fleet within the cap has less x; minus infinity where nothing is."""
     y: float
     found: Solution
 
     def beats(self, other: Fleet) -> bool:
         """Whether it is no worse in both accounts; or the same fleet, with values that a broken tie explains."""
-        if self.x <= other.x * (1 + 1e-9) and self.y <= other.y * (1 + 1e-9):
+        if self.x <= less(other.x, -1e-9) and self.y <= less(other.y, -1e-9):
             return True
         if abs(self.x - other.x) > SAME * abs(other.x) or self.y > other.y:
             return False
@@ -92,7 +101,7 @@ class Known:
         """By how much a fleet is better if it is better by more than the gap, as a fraction; the rest is for ties."""
         self.asked = {task.model_dump_json() for task, _ in findings}
         self.least_y = next((found.value for task, found in findings if task.what == "least_y"), None)
-        under, above = [(np.inf, 0.0)], [(-np.inf, -np.inf)]
+        under, above = [(np.inf, -np.inf)], [(-np.inf, -np.inf)]
         for task, found in findings:
             if task.what != "least_y" and found.bound is not None:
                 # Without a cap the bound holds under every cap.
@@ -107,7 +116,8 @@ class Known:
         """Caps on x, each with the y that no fleet within it goes below."""
         found_fleets = [self._fleet(task, found) for task, found in findings if found.plan is not None]
         self.solved = len(found_fleets)
-        self.fleets = unbeaten(found_fleets)
+        # A next fleet may end at the very edge of its box: half of what is left for ties keeps it in.
+        self.fleets = worth_showing(unbeaten(found_fleets), gap + SAME)
 
     def _fleet(self, task: Task, found: Solution) -> Fleet:
         assert found.value is not None and found.other is not None
@@ -120,7 +130,7 @@ class Known:
         found: list[Box] = []
         for fleet, after in zip(self.fleets, self.fleets[1:], strict=False):
             span_x, span_y = self.fleets[0].x - self.fleets[-1].x, self.fleets[-1].y - self.fleets[0].y
-            edge, high = fleet.x * (1 - self.worth), after.y * (1 - self.worth)
+            edge, high = less(fleet.x, self.worth), less(after.y, self.worth)
             low = max(fleet.y, self._empty_to(edge))
             wide, tall = (fleet.x - after.x) / span_x, (high - low) / span_y
             found.append(Box(fleet, after, edge, low, high, wide, tall))
@@ -145,7 +155,7 @@ class Known:
                 return []  # one fleet has the least of both
             tasks.append(tightest)
             if len(self.fleets) == 1:
-                pieces.append((-1.0, self.least_y, most * (1 - self.worth)))
+                pieces.append((-1.0, self.least_y, less(most, self.worth)))
         size = min(ROUND, points - len(self.fleets))
         for box in sorted(self.boxes(), key=lambda one: -one.wide * one.tall):
             task = box.question(self.asked) if box.state == "open" and len(tasks) < size else None
@@ -183,10 +193,19 @@ def unbeaten(fleets: Sequence[Fleet]) -> list[Fleet]:
     """The fleets that no other one beats, by rising y and falling x."""
     kept: list[Fleet] = []
     for fleet in sorted(fleets, key=lambda one: (one.y, one.x, one.cap)):
-        near = itertools.takewhile(lambda other, x=fleet.x: other.x <= x * (1 + 2 * SAME), reversed(kept))
+        near = itertools.takewhile(lambda other, x=fleet.x: other.x <= less(x, -2 * SAME), reversed(kept))
         if any(other.beats(fleet) for other in near):
             continue
         while kept and fleet.beats(kept[-1]):
             kept.pop()
         kept.append(fleet)
+    return kept
+
+
+def worth_showing(fleets: Sequence[Fleet], worth: float) -> list[Fleet]:
+    """Both ends, and between them what has less x than the one before by more than the gap: the rest is a tie to it."""
+    kept = list(fleets[:1])
+    for fleet in fleets[1:]:
+        if fleet.x < less(kept[-1].x, worth) or fleet is fleets[-1]:
+            kept.append(fleet)
     return kept

@@ -100,11 +100,13 @@ class Finder:
             empty = Solution(why=first.why, cross_check=verdict, seconds=time.process_time() - began)
             return empty.model_copy(update={"other_bound": task.cap}) if first.why == "infeasible" else empty
         cap = float(first.x[self._col[self.y]]) * self._unit[self.y]
-        second, verdict = self._least(self.x, TIE_BREAK, self.y, cap, progress)
+        # With a gap the least x under this cap could else be more than was allowed, at another y.
+        second, verdict = self._least(self.x, TIE_BREAK, self.y, cap, progress, most=task.below)
+        if second.x is None and second.why != "interrupt":
+            second = replace(first, objective=float(first.x[self._col[self.x]]), bound=-np.inf)
         found = self._solution(second, verdict, self.x, TIE_BREAK, cap, began, plan=True)
-        bound = first.bound * self._unit[self.y] if np.isfinite(first.bound) else 0.0
         late = {"why": first.why} if found.why == "gap" else {}
-        return found.model_copy(update={"cap": cap, "other_bound": min(max(bound, 0.0), cap), **late})
+        return found.model_copy(update={"cap": cap, "other_bound": self._proven(self.y, first.bound, cap), **late})
 
     def _least(
         self,
@@ -131,8 +133,8 @@ class Finder:
             return found, ""
         capped = with_most(with_most(program, self._col[other], caps[0]), self._col[account], caps[1])
         found, verdict = cross_checked(capped.problem, found, self.options)
-        if most is not None:
-            return found, verdict  # only its value is needed
+        if weight == 0.0 and most is not None:
+            return found, verdict  # its value is enough: the least of the other account follows
         return simplest(capped, found, self.options), verdict
 
     def _cap(self, account: str, cap: float | None) -> float:
@@ -166,12 +168,19 @@ class Finder:
         return Solution(
             why=found.why,
             value=values[0],
-            bound=min(max(bound * self._unit[account], 0.0), values[0]) if np.isfinite(bound) else 0.0,
+            bound=self._proven(account, bound, values[0]),
             other=values[1],
             cross_check=verdict,
             plan=holds,
             seconds=time.process_time() - began,
         )
+
+    def _proven(self, account: str, bound: float, value: float) -> float | None:
+        """A bound in the account's unit, at most the value that was found; None where nothing is proven."""
+        # What is sold of today's fleet can make a cost negative; nothing else can.
+        floor = -np.inf if self.scenario.today is not None else 0.0
+        proven = min(max(bound * self._unit[account], floor), value)
+        return proven if np.isfinite(proven) else None
 
 
 def finder(scenario: Scenario, x: str, y: str, options: milp.Options) -> Finder:
