@@ -168,7 +168,7 @@ class Known:
         return self._filled(tasks, pieces, size)
 
     def _filled(self, tasks: list[Task], pieces: list[tuple[float, float, float]], size: int) -> list[Task]:
-        """Where there are fewer boxes than places in a round: caps in the halves of a box, as if it were cut already."""
+        """Where a round has more places than there are boxes: caps in the halves of a box, as if it were cut."""
         heapq.heapify(pieces)
         while len(tasks) < size and pieces:
             area, low, high = heapq.heappop(pieces)

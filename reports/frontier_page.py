@@ -140,8 +140,8 @@ def _how(found: Frontier, file: str) -> Section | None:
     asked = found.questions or found.solved
     dropped = f"; {found.dropped} led to a fleet that is no better than one here by more than the gap"
     says = [
-        f"{count(asked, 'question')}, both ends among them, each solved to a gap of {percent(found.lock.gap)}: the least "
-        f"{x} under a cap on {y} in the largest open box between neighbouring points, or the next fleet beyond one"
+        f"{count(asked, 'question')}, both ends among them, each solved to a gap of {percent(found.lock.gap)}: the "
+        f"least {x} under a cap on {y} in the largest open box between neighbouring points, or the next fleet after one"
         + (dropped if found.dropped else "")
         + ".",
         *_ended(found),

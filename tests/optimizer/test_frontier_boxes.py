@@ -82,6 +82,18 @@ def test_drawn_fleets_are_monotone_and_each_point_is_the_enumerated_least(kind: 
     assert traded or kind == "spot"
 
 
+def test_bounds_on_costs_below_zero_are_proven() -> None:
+    """What is sold of today's nodes may bring more than the fleet costs: a bound is then below zero as well."""
+    negative = 0
+    for seed in range(24):
+        scenario = limited("today", seed)[1]
+        found = optimizer.frontier(scenario, "usd", "carbon", 6, gap=0.3)
+        if found.points and found.points[-1].x < 0:
+            negative += 1
+            assert_nothing_better(scenario, found, 0.3)
+    assert negative
+
+
 def test_more_points_are_spent_where_the_frontier_is_open() -> None:
     """Every point that was there with fewer is there still, or another as good; none of the solves is idle."""
     scenario = small_scenario(regions=two_regions())
