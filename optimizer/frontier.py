@@ -1,14 +1,16 @@
-"""The exact frontier of two accounts: the least of one for every cap on the other, by solving again at each cap.
+"""The exact frontier of two accounts: the least of one under caps on the other, asked for where it is still open.
 
     optimizer.frontier(scenarios.load("capstone"), x="usd", y="carbon", points=20)
 
-Both ends first: the least x (and of those plans the least y), and the least y. Between them y is capped at even steps
-and x is made small, each point to the gap with what is proven. A cap can only raise x, so a bound at a loose cap holds
-at every tighter one, and a plan at a tight cap serves every looser one: what that shows to be dominated is dropped.
+Both ends first: the least x (and of those plans the least y), and the least y. Then rounds of questions that split the
+largest boxes between the fleets found (`optimizer.frontier_boxes`), until there are as many points as asked for or no
+box is open. A cap can only raise x, so a bound at a loose cap holds at every tighter one, and a plan at a tight cap
+serves every looser one: what that shows to be beaten is dropped, and what it shows to be known is not asked.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any, Literal
 from optimizer import milp
 from optimizer.crew import Crew, Tell
 from optimizer.explain import rejected
+from optimizer.frontier_boxes import Known
 from optimizer.frontier_point import Finder, Solution, Task, Watch, finder
 from optimizer.other_goals import ACCOUNT_OF
 from optimizer.plan import SCHEMA_VERSION, Lock, Part, Plan, Rejected
@@ -26,12 +29,11 @@ from optimizer.solve import head_of
 from optimizer.tables import ask
 from scenarios.schema import Scenario
 
-SAME = 2e-5
-"""Values of one fleet that differ by less, as a fraction, are one point: ties are broken within 1e-5."""
 FEWEST_POINTS, MOST_POINTS = 2, 1000
 FORMAT = "argosy frontier 1"
 """First words of a file of points."""
 FORM = Form(FORMAT, "frontier", Task, Solution)
+ENDS = (Task(what="least_x"), Task(what="least_y"))
 
 
 class FrontierPoint(Part):
@@ -39,10 +41,15 @@ class FrontierPoint(Part):
 
     cap: float
     """Most of y that was allowed."""
+    best_to: float | None = None
+    """With y capped anywhere from `y` up to here no fleet has less x by more than the gap; None: under any cap."""
+    beyond: Literal["", "closed", "small", "open"] = ""
+    """Between this point and the next, which has more y: `closed` is proven to hold no fleet that is better than this
+    one in x and than the next in y, both by more than the gap; `small` is too small to be split; `open` is neither."""
     x: float
-    x_bound: float
-    """Proven: no fleet within the cap has less x."""
-    gap: float
+    x_bound: float | None
+    """Proven: no fleet within the cap has less x. None where time ran out before anything was."""
+    gap: float | None
     """(x - x_bound) / x, a fraction."""
     y: float
     why: milp.Why
@@ -63,18 +70,22 @@ class Frontier(Part):
     scenario: str
     title: str
     status: Literal["complete", "stopped", "infeasible", "no_candidate"]
-    """`stopped`: Ctrl-C or a time limit left caps without an answer."""
+    """`stopped`: Ctrl-C or a time limit left questions without an answer."""
     stopped_by: Literal["", "interrupt", "time_limit"] = ""
     x: str
     y: str
     x_unit: str
     y_unit: str
     asked: int
-    """Caps asked for, both ends among them."""
+    """Points asked for, both ends among them."""
+    ended_by: Literal["", "points", "closed"] = ""
+    """What ended the search: as many points as asked for, or no open box."""
+    questions: int = 0
+    """Questions with an answer, both ends among them."""
     solved: int
-    """Caps with a fleet."""
+    """Questions with a fleet."""
     dropped: int = 0
-    """Caps whose fleet is another point's, or is beaten by one."""
+    """Questions whose fleet is another point's, or is beaten by one."""
     reused: int = 0
     """Tasks read from the file instead of solved."""
     y_bound: float | None = None
@@ -114,12 +125,12 @@ def frontier(
     Args:
         scenario: the question; its objective plays no part.
         x, y: two of ``usd``, ``carbon``, ``energy``, ``water``, ``devices``, ``embodied``.
-        points: caps on y, both ends among them.
+        points: most points, both ends among them.
         jobs: processes. With more than one, a script needs the usual ``if __name__ == "__main__":``.
         file: JSON lines to which every finished point is added at once.
         resume: go on with the file where there is one; False refuses a file that is there.
         progress: called while the solver works, with one job.
-        tell: called with the number of finished and of all tasks.
+        tell: called with the number of points found and asked for, after each answer.
         time_limit, gap, threads, seed: of each point; default from the scenario.
 
     Raises:
@@ -161,7 +172,7 @@ def frontier(
         Record(FORM, file, key, options.time_limit_s, resume) as record,
         Crew(own, finder, (scenario, x, y, options), jobs, progress) as crew,
     ):
-        search = _Search(record, crew, points, tell)
+        search = _Search(record, crew, points, options.gap, tell)
         interrupted = search.run()
     ended = search.result()
     if interrupted and ended["status"] == "complete":
@@ -171,116 +182,107 @@ def frontier(
 
 
 class _Search:
-    """Both ends, then the caps between them."""
+    """Both ends, then rounds of questions where the frontier is still open."""
 
     def __init__(
-        self, record: Record[Task, Solution], crew: Crew[Task, Solution], points: int, tell: Tell | None
+        self, record: Record[Task, Solution], crew: Crew[Task, Solution], points: int, gap: float, tell: Tell | None
     ) -> None:
-        self.record, self.crew, self.points, self.tell = record, crew, points, tell
-        self.ends = (Task(what="least_x"), Task(what="least_y"))
-        self.caps: list[Task] = []
-        self.reused = self.finished = 0
+        self.record, self.crew, self.points, self.gap, self.tell = record, crew, points, gap, tell
+        # Of a file of an earlier layout: every answer is one, whichever question led to it.
+        earlier = [task for task in map(Task.model_validate_json, record.done) if task.place > 0]
+        self.tasks = [*ENDS, *earlier]
+        self.reused = len(earlier)
 
     def run(self) -> bool:
         """Solve what is not known yet; True where Ctrl-C ended it."""
         try:
-            if not self._all(self.ends):
+            if not self._all(ENDS):
                 return True
-            self.caps = self._between()
-            return not self._all(self.caps)
+            while tasks := self.known().next_round(self.points):
+                self.tasks += tasks
+                if not self._all(tasks):
+                    return True
         except KeyboardInterrupt:
             return True
+        return False
+
+    def known(self) -> Known:
+        """What the answers so far say, whatever order they came in."""
+        found = [(task, self.record.known(task)) for task in self.tasks]
+        return Known([(task, one) for task, one in found if one is not None], self.gap)
 
     def _all(self, tasks: Sequence[Task]) -> bool:
         """Whether every task was done; what is on record is not done again."""
         open_tasks = [task for task in tasks if self.record.known(task) is None]
         self.reused += len(tasks) - len(open_tasks)
-        self._step(len(tasks) - len(open_tasks))
+        if len(open_tasks) < len(tasks):
+            self._step()
         for task, found in self.crew.run(open_tasks):
             if found.why == "interrupt":
                 return False
             self.record.add(task, found)
-            self._step(1)
+            self._step()
         return True
 
-    def _step(self, done: int) -> None:
-        self.finished += done
+    def _step(self) -> None:
         if self.tell is not None:
-            self.tell(self.finished, self.points + 1)
-
-    def _between(self) -> list[Task]:
-        """Caps at even steps from the least y up to, not including, the y of the least x."""
-        top, bottom = (self.record.known(task) for task in self.ends)
-        if top is None or bottom is None or top.other is None or bottom.value is None:
-            return []
-        least, most = bottom.value, top.other
-        if least >= most - 1e-9 * abs(most):
-            return []  # one fleet has the least of both
-        step = (most - least) / (self.points - 1)
-        return [Task(what="capped", place=k, cap=least + k * step) for k in range(self.points - 1)]
+            self.tell(len(self.known().fleets), self.points)
 
     def result(self) -> dict:
         """What is known by now, as a frontier's fields."""
-        top, bottom = (self.record.known(task) for task in self.ends)
-        found = [(task.cap, self.record.known(task)) for task in self.caps]
-        if top is not None and top.other is not None:
-            found.append((top.other, top))
-        solved = [(cap, one) for cap, one in found if cap is not None and one is not None and one.plan is not None]
-        unproven = [one for one in (top, bottom, *(one for _, one in found)) if one is None or one.why == "time_limit"]
+        known = self.known()
+        found = [self.record.known(task) for task in self.tasks]
+        top, bottom = found[:2]
         if top is not None and top.why == "infeasible":
             status, stop = "infeasible", ""
-        elif unproven:
-            status, stop = "stopped", "time_limit" if all(one is not None for one in unproven) else "interrupt"
+        elif any(one is None for one in found):
+            status, stop = "stopped", "interrupt"
+        elif any(one is not None and one.why == "time_limit" for one in found):
+            status, stop = "stopped", "time_limit"
         else:
             status, stop = "complete", ""
-        points = _frontier_points(solved, knee=status == "complete")
+        points = _frontier_points(known, knee=status == "complete")
+        left = any(point.beyond == "open" for point in points)
+        ended = "" if status != "complete" else "points" if len(points) >= self.points else "" if left else "closed"
         return {
             "status": status,
             "stopped_by": stop,
-            "solved": len(solved),
-            "dropped": len(solved) - len(points),
+            "ended_by": ended,
+            "questions": sum(one is not None for one in found),
+            "solved": known.solved,
+            "dropped": known.solved - len(points),
             "y_bound": bottom.bound if bottom is not None else None,
             "points": points,
         }
 
 
-def _frontier_points(solved: list[tuple[float, Solution]], knee: bool) -> list[FrontierPoint]:
-    """Bounds carried to tighter caps, equal and dominated points dropped, the knee and what is not resolved marked."""
+def _frontier_points(known: Known, knee: bool) -> list[FrontierPoint]:
+    """The fleets that none beats, with what is known between them; the knee and what is not resolved marked."""
+    fleets = known.fleets
+    at = _knee([(one.x, one.y) for one in fleets]) if knee else None
+    boxes = {id(box.fleet): box for box in known.boxes()}
     points: list[FrontierPoint] = []
-    bound = 0.0
-    for cap, one in sorted(solved, key=lambda pair: -pair[0]):
-        assert one.value is not None and one.bound is not None and one.other is not None and one.plan is not None
-        bound = max(bound, one.bound)
-        x_bound = min(bound, one.value)
+    for place, one in enumerate(fleets):
+        box = boxes.get(id(one))
+        assert one.found.plan is not None
         points.append(
             FrontierPoint(
-                cap=cap,
-                x=one.value,
-                x_bound=x_bound,
-                gap=milp.relative_gap(one.value, x_bound) or 0.0,
-                y=one.other,
-                why=one.why,
-                resolved=True,
-                cross_check=one.cross_check,
-                plan=one.plan,
-                seconds=one.seconds,
+                cap=one.cap,
+                best_to=min(box.low, box.after.y) if box else None,
+                beyond=box.state if box else "",
+                x=one.x,
+                x_bound=one.x_bound if math.isfinite(one.x_bound) else None,
+                gap=milp.relative_gap(one.x, one.x_bound),
+                y=one.y,
+                why=one.found.why,
+                resolved=place == 0 or one.x < fleets[place - 1].x_bound,
+                knee=place == at,
+                cross_check=one.found.cross_check,
+                plan=one.found.plan,
+                seconds=one.found.seconds,
             )
         )
-    kept: list[FrontierPoint] = []
-    for point in reversed(points):  # the tightest cap first: least y, most x
-        if not any(_beats(other, point) for other in kept):
-            kept = [*(other for other in kept if not _beats(point, other)), point]
-    at = _knee([(point.x, point.y) for point in kept]) if knee else None
-    told = [place == 0 or point.x < kept[place - 1].x_bound for place, point in enumerate(kept)]
-    return [point.model_copy(update={"knee": place == at, "resolved": told[place]}) for place, point in enumerate(kept)]
-
-
-def _beats(one: FrontierPoint, other: FrontierPoint) -> bool:
-    """Whether `one` is no worse in both accounts; or the same fleet, with values that a broken tie explains."""
-    if one.x <= other.x * (1 + 1e-9) and one.y <= other.y * (1 + 1e-9):
-        return True
-    near = abs(one.x - other.x) <= SAME * abs(other.x) and one.y <= other.y
-    return near and one.plan.nodes == other.plan.nodes
+    return points
 
 
 def _knee(points: Sequence[tuple[float, float]]) -> int | None:

@@ -28,8 +28,8 @@ class Account(StrEnum):
 def frontier(
     scenario: options.Scenario,
     x: Annotated[Account, typer.Option("--x", help="The account that is made small at each point.")] = Account.usd,
-    y: Annotated[Account, typer.Option("--y", help="The account that is capped, step by step.")] = Account.carbon,
-    points: Annotated[int, typer.Option(metavar="N", help="Caps on y, both ends among them.")] = 20,
+    y: Annotated[Account, typer.Option("--y", help="The account that is capped.")] = Account.carbon,
+    points: Annotated[int, typer.Option(metavar="N", help="Most points, both ends among them.")] = 20,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Processes; 2 if the machine has them.")] = None,
     resume: Annotated[
         str, typer.Option(metavar="FILE", help="Go on with the points in this file; begins it where there is none.")

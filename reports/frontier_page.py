@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from optimizer.frontier import Frontier, FrontierPoint
+from optimizer.frontier_boxes import SMALLEST
 from optimizer.plan import Plan
 from reports.content import Bullets, Content, Section, Table, columns, section
 from reports.words import count, device, listed, number, percent, plain, scale, sentence, together
@@ -56,7 +57,7 @@ def _headline(found: Frontier, file: str) -> str:
     if found.status == "stopped":
         ended = "stopped" if found.stopped_by == "interrupt" else "out of time"
         again = f"; --resume {file} goes on" if file else ""
-        left = f"{ended} with {found.solved} of {count(found.asked, 'cap')} solved{again}"
+        left = f"{ended} with {len(found.points)} of {count(found.asked, 'point')}{again}"
     if not found.points:
         return left
     first, last = found.points[0], found.points[-1]
@@ -66,6 +67,8 @@ def _headline(found: Frontier, file: str) -> str:
     else:
         xs, ys = together(found.x_unit, [last.x, first.x]), together(found.y_unit, [last.y, first.y])
         says = f"{account(found.x)} rises from {xs[0]} to {xs[1]} as {account(found.y)} falls from {ys[0]} to {ys[1]}"
+        if found.ended_by == "closed":
+            says += f"; no open box is left between these {count(len(found.points), 'fleet')}"
         knee = next((point for point in found.points if point.knee), None)
         if knee is not None:
             says += f"; the knee is at {_one(found.x_unit, knee.x)} and {_one(found.y_unit, knee.y)}"
@@ -87,17 +90,21 @@ def _marks(point: FrontierPoint) -> str:
 
 def _points(found: Frontier) -> Section | None:
     xs = together(found.x_unit, [point.x for point in found.points], 5)
-    bounds = together(found.x_unit, [point.x_bound for point in found.points], 5)
+    bounds = together(found.x_unit, [point.x if point.x_bound is None else point.x_bound for point in found.points], 5)
     ys = together(found.y_unit, [point.y for point in found.points], 4)
-    caps = together(found.y_unit, [point.cap for point in found.points], 4)
+    tops = together(found.y_unit, [point.y if point.best_to is None else point.best_to for point in found.points], 4)
     first = found.points[-1].x if found.points else 1.0
     body = []
     for k, point in enumerate(found.points):
         over = f"+{percent(point.x / first - 1)}" if point.x > first > 0 else ""
-        body.append((caps[k], ys[k], xs[k], over, bounds[k], percent(point.gap), _marks(point)))
-    heads = columns(
-        f">{account(found.y)} at most?", f">{account(found.y)}", f">{account(found.x)}", ">over the least?"
-    ) + columns(">proven at least", ">gap??", "")
+        top = "" if point.best_to is None else tops[k]
+        proven = ("", "") if point.x_bound is None or point.gap is None else (bounds[k], percent(point.gap))
+        body.append((ys[k], xs[k], over, *proven, top, point.beyond, _marks(point)))
+    heads = (
+        columns(f">{account(found.y)}", f">{account(found.x)}", ">over the least?")
+        + columns(">proven at least?", ">gap??")
+        + columns(">best up to", "to the next?", "")
+    )
     return section("points", "Points", [Table(heads, tuple(body))] if body else [])
 
 
@@ -130,15 +137,38 @@ def _how(found: Frontier, file: str) -> Section | None:
     if not found.points:
         return None
     x, y = account(found.x), account(found.y)
+    asked = found.questions or found.solved
+    dropped = f"; {found.dropped} led to a fleet that is no better than one here by more than the gap"
     says = [
-        f"{count(found.asked, 'cap')} on {y} at even steps, each solved for the least {x} to a gap of "
-        f"{percent(found.lock.gap)}; {count(found.dropped, 'cap')} led to a fleet that stands here or is beaten.",
+        f"{count(asked, 'question')}, both ends among them, each solved to a gap of {percent(found.lock.gap)}: the "
+        f"least {x} under a cap on {y} in the largest open box between neighbouring points, or the next fleet after one"
+        + (dropped if found.dropped else "")
+        + ".",
+        *_ended(found),
+        f"Best up to: with {y} capped anywhere from the point's own to there the answer is this fleet, to the gap. "
+        f"Closed: proven that no fleet has less {x} than this point and less {y} than the next, both by more than the "
+        f"gap. Small: the two are nearer than the gap in {x}, or what is left between them is less than "
+        f"{percent(SMALLEST)} of the distance between the ends, in {x} or in {y}.",
         "Every limit of the scenario holds at every point, and every fleet passed its independent check.",
-        f"Proven at least: no fleet within the cap has less {x}. Not resolved: the gap leaves open whether the tighter "
-        "cap before costs more at all.",
+        f"Proven at least: no fleet within the cap that the point was found under has less {x}.",
         f"Knee: the point farthest below the straight line between the ends, {x} and {y} scaled to 0..1.",
         f"{number(found.seconds, 3)} s by the clock"
-        + (f", {count(found.reused, 'task')} taken from {file}" if found.reused else "")
+        + (f", {count(found.reused, 'answer')} taken from {file}" if found.reused else "")
         + ".",
     ]
+    if not all(point.resolved for point in found.points):
+        says.insert(5, f"Not resolved: the gap leaves open whether the point before has more {x} at all.")
     return section("how", "How it was found", [Bullets(tuple(says))])
+
+
+def _ended(found: Frontier) -> list[str]:
+    """What ended the search, in a sentence."""
+    states = Counter(point.beyond for point in found.points if point.beyond)
+    tally = listed(f"{states[state]} {state}" for state in ("closed", "small", "open") if states[state])
+    between = f" Of {count(states.total(), 'box', 'boxes')}: {tally}." if states else ""
+    if found.ended_by == "closed":
+        return [f"It ended because no box between neighbours is open.{between}"] if states else []
+    if found.ended_by == "points":
+        more = " More --points split what is open." if states["open"] else ""
+        return [f"It ended with the {count(found.asked, 'point')} asked for.{between}{more}"]
+    return [between.strip()] if between else []

@@ -28,7 +28,7 @@ def report(
     csv: Annotated[str, typer.Option("--csv", metavar="FOLDER", help="The same tables as CSV, in a new folder.")] = "",
     frontier: Annotated[
         str,
-        typer.Option("--frontier", metavar="N|FILE", help="Cost against carbon: N caps solved, or a frontier's file."),
+        typer.Option("--frontier", metavar="N|FILE", help="Cost against carbon: N points, or a frontier's file."),
     ] = "",
     of: Annotated[
         str, typer.Option("--scenario", metavar="SCENARIO", help="The question that a PLAN.json answers.")
@@ -144,7 +144,7 @@ def _answer(name: str, of: str, asked: Any) -> tuple[Plan, Any]:
 
 
 def _frontier(text: str, plan: Plan, question: Any, asked: Any) -> Frontier:
-    """The frontier of cost and carbon, solved at so many caps, or out of a file."""
+    """The frontier of cost and carbon, of so many points, or out of a file."""
     if text.isdigit():
         return _traded(question, asked, int(text))
     import json

@@ -9,14 +9,17 @@ from pathlib import Path
 import pytest
 
 import optimizer
+from optimizer import milp
 from optimizer.frontier import Frontier, _knee
+from optimizer.frontier_point import Finder, Task
+from optimizer.tables import ask
 from scenarios.errors import ScenarioError
 from scenarios.schema import Scenario
 from tests.optimizer.brute_force import optimum
 from tests.optimizer.cases import small_scenario, two_regions
 from tests.optimizer.tiny_fleets import limited
 
-POINTS = 5
+POINTS, MANY = 5, 200
 SEEDS = (0, 2, 5)
 
 
@@ -39,10 +42,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Frontier, Path]:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_cap_has_the_enumerated_least(seed: int) -> None:
-    """Also at the caps whose points were dropped; and nothing that was enumerated beats a point."""
+    """Also at caps that were never asked: where every box is closed, the points are the answer to every cap."""
     scenario = limited("carbon", seed)[1]
-    found = optimizer.frontier(scenario, "usd", "carbon", POINTS)
+    found = optimizer.frontier(scenario, "usd", "carbon", MANY)
     assert found.status == "complete" and found.points
+    assert found.ended_by == "closed"
     least, most = found.points[0].y, max(found.points[-1].cap, found.points[0].y)
     greenest = optimum(scenario.replace("objective", "carbon")).judgement
     assert least == pytest.approx(greenest.accounts["kg_co2e_per_year"], rel=1e-5)
@@ -50,7 +54,7 @@ def test_every_cap_has_the_enumerated_least(seed: int) -> None:
         cap = least + k * (most - least) / (POINTS - 1)
         best = optimum(scenario.replace("limits.carbon", f"{cap * (1 + 1e-8) / 1e3:.12f} t/yr")).judgement
         here = min(point.x for point in found.points if point.y <= cap * (1 + 1e-6))
-        assert here == pytest.approx(best.accounts["usd_per_year"], rel=3e-5), (seed, k)
+        assert here == pytest.approx(best.accounts["usd_per_year"], rel=6e-5), (seed, k)
     assert found.points[-1].x == pytest.approx(optimum(scenario).judgement.objective, rel=3e-5)
     assert len(found.points) > 1
 
@@ -58,7 +62,7 @@ def test_every_cap_has_the_enumerated_least(seed: int) -> None:
 @pytest.mark.parametrize(("x", "y"), [("carbon", "usd"), ("usd", "energy"), ("devices", "carbon")])
 def test_any_two_accounts_are_monotone_within_their_bounds(x: str, y: str) -> None:
     found = optimizer.frontier(traded(), x, y, POINTS)
-    assert found.status == "complete" and found.solved in (1, POINTS)
+    assert found.status == "complete" and 1 <= len(found.points) <= POINTS
     for tighter, looser in zip(found.points, found.points[1:], strict=False):
         assert looser.y > tighter.y and looser.x < tighter.x
         assert looser.x_bound <= tighter.x
@@ -84,14 +88,14 @@ def test_a_killed_run_goes_on_where_it_was(whole: tuple[Frontier, Path], tmp_pat
     """Half the lines and a torn one are left: what was there is not computed again, and the end is the same."""
     found, file = whole
     lines = file.read_bytes().splitlines(keepends=True)
-    assert len(lines) == 1 + 2 + POINTS - 1  # the question, both ends, the caps but the last, which is an end
+    assert len(lines) == 1 + found.questions and len(found.points) == POINTS
     half = tmp_path / "half.jsonl"
     half.write_bytes(b"".join(lines[:4]) + lines[4][:100])
     again = optimizer.frontier(traded(), points=POINTS, file=half)
     assert again.reused == 3 and told(again) == told(found)
     assert len(half.read_bytes().splitlines()) == len(lines)
     once_more = optimizer.frontier(traded(), points=POINTS, file=half)
-    assert once_more.reused == POINTS + 1 and told(once_more) == told(found)
+    assert once_more.reused == once_more.questions == found.questions and told(once_more) == told(found)
 
 
 def test_the_number_of_processes_changes_nothing(whole: tuple[Frontier, Path], tmp_path: Path) -> None:
@@ -99,19 +103,60 @@ def test_the_number_of_processes_changes_nothing(whole: tuple[Frontier, Path], t
     seen: list[tuple[int, int]] = []
     found = optimizer.frontier(traded(), points=POINTS, jobs=2, file=file, tell=lambda *step: seen.append(step))
     assert told(found) == told(whole[0])
-    assert seen[-1] == (POINTS + 1, POINTS + 1)
+    assert seen[-1] == (POINTS, POINTS) and seen == sorted(seen)
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path: Path) -> None:
     file = tmp_path / "stopped.jsonl"
+    answers = []
 
-    def stop(finished: int, total: int) -> None:
-        if finished == 4:
+    def stop(points: int, total: int) -> None:
+        answers.append(points)
+        if len(answers) == 4:
             raise KeyboardInterrupt
 
     found = optimizer.frontier(traded(), points=POINTS, file=file, tell=stop)
     assert (found.status, found.stopped_by, found.exit_code) == ("stopped", "interrupt", 4) and found.points
+    assert found.questions == 4 and found.ended_by == ""
     assert optimizer.frontier(traded(), points=POINTS, file=file).reused == 4
+
+
+def test_wherever_a_run_is_killed_the_end_is_the_same(whole: tuple[Frontier, Path], tmp_path: Path) -> None:
+    """Also where the answers of a round were written in another order, as several processes may finish them."""
+    found, file = whole
+    lines = file.read_bytes().splitlines(keepends=True)
+    for kept in range(1, len(lines)):
+        part = tmp_path / f"{kept}.jsonl"
+        part.write_bytes(lines[0] + b"".join(reversed(lines[1:kept])))
+        again = optimizer.frontier(traded(), points=POINTS, file=part)
+        assert again.reused == kept - 1 and told(again) == told(found)
+        assert len(part.read_bytes().splitlines()) == len(lines)
+
+
+def test_a_file_of_caps_at_even_steps_is_used(tmp_path: Path) -> None:
+    """Files of the earlier layout: ends, then caps with their places. Nothing of them is asked again."""
+    whole = optimizer.frontier(traded(), points=MANY, file=tmp_path / "whole.jsonl")
+    own = Finder(traded(), ask(traded()), "usd", "carbon", milp.Options(gap=0.0))
+    header = (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)[0]
+    least, most = whole.points[0].y, whole.points[-1].y
+    tasks = [Task(what="least_x"), Task(what="least_y")]
+    bottom = own.solve(tasks[1]).value
+    tasks += [Task(what="capped", place=k, cap=bottom + k * (most - least) / 7) for k in range(7)]
+    file = tmp_path / "even.jsonl"
+    with open(file, "wb") as out:
+        out.write(header)
+        for task in tasks:
+            line = {"task": task.model_dump(exclude={"below"}), "time_limit_s": None}
+            found = own.solve(task).model_dump_json(exclude={"cap", "other_bound"})
+            out.write((json.dumps(line)[:-1] + f', "found": {found}}}\n').encode())
+    before = file.read_bytes()
+    again = optimizer.frontier(traded(), points=MANY, file=file)
+    assert again.reused == len(tasks) and again.status == "complete" and again.ended_by == "closed"
+    assert file.read_bytes().startswith(before)
+    for point in again.points:  # where the caps lay differs, what is proven does not
+        assert min(one.x for one in whole.points if one.y <= point.y * (1 + 1e-3)) <= point.x * (1 + 1e-3)
+    once_more = optimizer.frontier(traded(), points=MANY, file=file)
+    assert once_more.reused == once_more.questions == again.questions and told(once_more) == told(again)
 
 
 def test_files_of_other_questions_are_refused(whole: tuple[Frontier, Path], tmp_path: Path) -> None:

@@ -32,11 +32,17 @@ def test_text_markdown_and_json_of_a_frontier(
     assert "Cost rises from" in out and "as carbon falls from" in out and err == ""
     assert cli.run([*asked, "--resume", file, "--markdown"]) == 0
     page = capsys.readouterr().out
-    assert "carbon at most" in page and "taken from" in page
+    assert "best up to" in page and "taken from" in page and "It ended with the 4 points asked for" in page
     assert cli.run([*asked, "--resume", file, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["status"] == "complete" and found["reused"] == 5 and found["x"] == "usd_per_year"
+    assert found["status"] == "complete" and found["reused"] == found["questions"] and found["x"] == "usd_per_year"
     assert all(point["plan"]["verified"] for point in found["points"])
+    assert len(found["points"]) == 4 and found["ended_by"] == "points"
+    assert cli.run(["frontier", question, "--points", "99", "--jobs", "1"]) == 0
+    closed = " ".join(capsys.readouterr().out.split())
+    assert (
+        "no open box is left between these" in closed and "It ended because no box between neighbours is open" in closed
+    )
     assert cli.run([*asked, "--output", file]) == 1
     assert "is there already" in capsys.readouterr().err
     assert cli.run(["frontier", question, "--points", "5", "--resume", file, "--json"]) == 1
