@@ -195,6 +195,13 @@ class Solver:
         for row, low, high in zip(rows, self._row_lower[rows] * scale, self._row_upper[rows] * scale, strict=True):
             self._highs.changeRowBounds(int(row), float(low), float(high))  # the form for many is not in every version
 
+    def reduced_costs(self) -> np.ndarray:
+        """[column] what the objective changes by for each unit of a column, at the optimum of a linear program."""
+        solution = self._highs.getSolution()
+        if not solution.dual_valid:
+            raise SolverError("HiGHS holds no duals: only a linear program that was solved has them")
+        return np.asarray(solution.col_dual, dtype=float)
+
     def forget(self) -> None:
         """Drop what earlier solves left: the next one runs as the first would, whatever was solved before."""
         self._highs.clearSolver()

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from optimizer.plan_base import Interval, Part, Status
-from optimizer.plan_binding import Binding, LimitsTogether, MostDemand, Swing
+from optimizer.plan_binding import Binding, LimitsTogether, MostDemand, Relaxation, Swing
 from optimizer.plan_repr import Shown
 from optimizer.plan_today import AsItIs, FleetChange
 
@@ -334,6 +334,8 @@ class Plan(Part, Shown):
     together: LimitsTogether | None = None
     """Only with curves."""
     most_demand: list[MostDemand] = Field(default_factory=list)
+    """Only with curves."""
+    relaxation: Relaxation | None = None
     """Only with curves."""
     sensitivity: list[Swing] = Field(default_factory=list)
     """Only with a tornado: the largest first."""

@@ -117,3 +117,25 @@ class Swing(Part):
     """Whether the plan's nodes are still as good as any, within the gap asked for; None where that is not known."""
     node_changes: list[NodeChange] = []
     seconds: float
+
+
+class ShadowPrice(Part):
+    """What a limit would cost if nodes came in fractions: a dual of the linear relaxation."""
+
+    limit: str
+    key: str
+    wall: str
+    per_percent: float
+    """Change of the relaxation's value, in its unit, for each 1 % by which the limit is relaxed; below 0 it falls."""
+
+
+class Relaxation(Part):
+    """The linear relaxation of the question with its duals: not the prices of the fleet, which has whole nodes."""
+
+    account: str
+    value: float | None
+    """No fleet can do with less; whole nodes may need much more. None where no optimum was found in time."""
+    unit: str
+    prices: list[ShadowPrice]
+    """Limits that are not listed cost the relaxation nothing; TTFT and ITL, which gate ways to run, have no dual."""
+    seconds: float

@@ -9,6 +9,7 @@ from optimizer.bindings import priced_moves
 from optimizer.held_together import held_together
 from optimizer.most_demand import Capacity
 from optimizer.plan import Plan
+from optimizer.shadow_prices import shadow_prices
 from optimizer.solved_again import Solved
 from optimizer.tornado import tornado
 from scenarios.schema import Scenario
@@ -56,4 +57,7 @@ def _curves(scenario: Scenario, plan: Plan, solved: Solved, progress: Watch | No
     if go_on:
         parts["together"] = held_together(scenario, plan, solved, priced, progress)
         go_on = parts["together"] is not None
+    if go_on:
+        parts["relaxation"] = shadow_prices(scenario, solved.solver.options, progress)
+        go_on = parts["relaxation"] is not None
     return parts, go_on

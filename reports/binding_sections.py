@@ -19,7 +19,7 @@ from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.names import Places
 from reports.node_words import fleet_change
 from reports.summary import by_carbon, effect, quantity
-from reports.words import number, sentence, spoken
+from reports.words import number, scale, sentence, spoken
 
 _OPEN = "an interval is what the two gaps leave open"
 
@@ -107,7 +107,26 @@ def _curves(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | No
     parts += together_said(plan, places)
     told.sort(key=lambda lines: (-walls[lines[0].wall], lines[0].wall, -size[lines[0].limit], lines[0].limit))
     parts += [_block(lines, plan, places) for lines in told]
+    parts += _relaxation(plan, places)
     return parts
+
+
+def _relaxation(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | None]:
+    """The linear relaxation's duals, and why they are not prices of the fleet."""
+    found = plan.relaxation
+    if found is None or found.value is None:
+        return []
+    write = scale(found.unit, max((abs(price.per_percent) for price in found.prices), default=1.0)).write
+    rows = tuple((places.limit(price.limit), write(price.per_percent)) for price in found.prices)
+    value = scale(found.unit, found.value).write(found.value, 4)
+    told = (
+        "Shadow prices of the linear relaxation, for comparison with other models only: if nodes and replicas came in "
+        f"fractions, {value} would do, and relaxing a limit by 1 % would change that by so much. Whole nodes answer "
+        "otherwise: the prices above are those of fleets."
+    )
+    if not rows:
+        return [Paragraph(f"{told} No limit has one.")]
+    return [Paragraph(told), Table(columns("limit relaxed by 1 %", ">changes the relaxation by"), rows)]
 
 
 def _size(plan: Plan, lines: Sequence[Binding]) -> float:
