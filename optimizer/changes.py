@@ -14,23 +14,14 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from ruamel.yaml import YAML, YAMLError
 
-from optimizer.words import amount
 from scenarios.check_names import nearest
 from scenarios.errors import BadValue, Problem, ScenarioError
 from scenarios.replacing import replaced, value_at
 from scenarios.schema import Scenario
+from scenarios.writing import quantity_of, words
 
 Sign = Literal["=", "+=", "-="]
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
-_UNITS = {
-    "_usd_per_year": "USD/yr",
-    "_kg_per_year": "kg CO2e/yr",
-    "_litres_per_year": "l/yr",
-    "_kwh_per_year": "kWh/yr",
-    "_w": "W",
-    "_s": "s",
-}
-_MOST_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -101,10 +92,11 @@ def _made(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
         return _more_accelerators(scenario, _items(change.value))
     if change.sign == "=":
         return _set(scenario, change)
-    old, attribute = value_at(scenario, change.path)
+    found = value_at(scenario, change.path)
+    old = found.value
     if isinstance(old, BaseModel):
         return _part(scenario, change, old)
-    if (attribute == "demand" and isinstance(old, tuple)) or not isinstance(old, (tuple, dict)):
+    if (found.attribute == "demand" and isinstance(old, tuple)) or not isinstance(old, (tuple, dict)):
         raise BadValue("is a single value, not a list or a mapping", f"write {change.path}=VALUE")
     new = _added(old, change) if change.sign == "+=" else _taken(old, change)
     scenario = _put(scenario, change.path, new)
@@ -124,13 +116,13 @@ def _put(scenario: Scenario, path: str, value: object) -> Scenario:
 
 def _set(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
     try:
-        old, attribute = value_at(scenario, change.path)
+        before = value_at(scenario, change.path)
     except BadValue:
-        old, attribute = None, ""  # a new key of a mapping, or a path that `replaced` explains
-    value = _read(change.value)
+        before = None  # a new key of a mapping, or a path that `replaced` explains
+    value, old = _read(change.value), before.value if before else None
     if isinstance(value, str) and isinstance(old, tuple) and all(isinstance(item, (str, int)) for item in old):
         value = _items(value)
-    elif isinstance(value, str) and change.path.endswith(attribute) and _unit(attribute) and _is_number(value):
+    elif isinstance(value, str) and before and before.by_attribute and quantity_of(before.kind) and _is_number(value):
         value = float(value)  # under the attribute's own name a number is in SI
     try:
         scenario = _put(scenario, change.path, value)
@@ -138,8 +130,8 @@ def _set(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
         if not isinstance(value, str) or "a list is wanted" not in str(error):
             raise
         scenario = _put(scenario, change.path, _items(value))
-    new, attribute = value_at(scenario, change.path)
-    return scenario, [f"{change.path}: {_written(old, attribute)} -> {_written(new, attribute, change.value)}"]
+    after = value_at(scenario, change.path)
+    return scenario, [f"{change.path}: {words(old, after.kind)} -> {words(after.value, after.kind)}"]
 
 
 def _part(scenario: Scenario, change: Change, old: BaseModel) -> tuple[Scenario, list[str]]:
@@ -247,31 +239,12 @@ def _read(text: str) -> Any:
     return text
 
 
-def _unit(attribute: str) -> str:
-    return next((unit for ending, unit in _UNITS.items() if attribute.endswith(ending)), "")
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _written(value: object, attribute: str, otherwise: str = "as it was") -> str:
-    """A value of the scenario in people's units, by the unit in its attribute's name."""
-    if value is None:
-        return "not set"
-    unit = _unit(attribute)
-    if isinstance(value, (bool, str)):
-        return str(value)
-    if isinstance(value, (int, float)):
-        return amount(float(value), unit) if unit else f"{value:,.6g}"
-    if isinstance(value, tuple) and all(isinstance(item, (str, int, float)) for item in value):
-        shown = [item if isinstance(item, str) else f"{item:,.6g}" for item in value]
-        return ", ".join(shown[:_MOST_SHOWN]) + (" ..." if len(shown) > _MOST_SHOWN else "")
-    return otherwise
 
 
 def _shown(text: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from reports import options
+from scenarios.errors import ScenarioError
 
 if TYPE_CHECKING:
     from optimizer.why_not import Kind, WhyNot
@@ -34,6 +36,7 @@ def whynot(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     quiet: options.Quiet = False,
 ) -> None:
     """Say what nodes would cost that are not in the plan, or what the plan would cost without those that are."""
@@ -42,26 +45,29 @@ def whynot(
     from reports.names import Places
     from reports.problems import wrong_flag
     from reports.progress import Watch
-    from reports.run import Asked, amount, put, write_json
+    from reports.run import Asked, amount, confident, put, write_json
 
     asked = Asked(as_json, markdown, output, False, False, time_limit, gap, threads, seed, quiet=quiet)
     limit_s, fraction = amount("--time-limit", asked.time_limit, "time"), amount("--gap", asked.gap, "fraction")
     if limit_s == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
-    question = scenarios.load(scenario)
-    with Watch(quiet) as watch:
-        found = optimizer.whynot(
-            question,
-            accelerator=accelerator,
-            region=region,
-            procurement=procurement,
-            precision=precision,
-            progress=watch,
-            time_limit=limit_s,
-            gap=fraction,
-            threads=threads,
-            seed=seed,
-        )
+    question = confident(scenarios.load(scenario), confidence)
+    try:
+        with Watch(quiet) as watch:
+            found = optimizer.whynot(
+                question,
+                accelerator=accelerator,
+                region=region,
+                procurement=procurement,
+                precision=precision,
+                progress=watch,
+                time_limit=limit_s,
+                gap=fraction,
+                threads=threads,
+                seed=seed,
+            )
+    except ScenarioError as error:
+        raise _not_in_file(error) from None
     if output and found.after is not None:
         write_json(output, found.after)
     places = Places(question)
@@ -70,6 +76,14 @@ def whynot(
     else:
         put(content(found, scenario, places), markdown)
     raise typer.Exit(exit_code(found))
+
+
+def _not_in_file(error: ScenarioError) -> ScenarioError:
+    """What was added to ask stands in no file yet, where its figure could be written."""
+    return ScenarioError(
+        dataclasses.replace(one, hint=f"write the region into the scenario and {one.hint}") if one.ways else one
+        for one in error.problems
+    )
 
 
 def exit_code(found: WhyNot) -> int:
@@ -105,9 +119,9 @@ def headline(found: WhyNot, places: Places) -> str:
         how = ""
         if line is not None and line.resolved and " to " in effect(line.change, "USD"):
             how = f"; the two gaps leave open that it {effect(line.change, 'USD')} a year"
-        return sentence(f"{what}: {difference_line(found.difference)}{how}")
+        return sentence(f"{what}: {difference_line(found.difference, places)}{how}")
     if found.outcome == "no_fleet":
-        return sentence(f"there is no plan to ask about: {_no_plan(found)}")
+        return sentence(f"there is no plan to ask about: {_no_plan(found, places)}")
     if found.outcome == "cannot":
         why = found.reasons[0].says if found.reasons else "nothing of the kind is offered"
         return sentence(f"{name} cannot be used: {why}")
@@ -119,11 +133,10 @@ def headline(found: WhyNot, places: Places) -> str:
     return sentence(f"{which} no fleet holds every limit, proven{way}")
 
 
-def _no_plan(found: WhyNot) -> str:
-    from reports.names import Places
+def _no_plan(found: WhyNot, places: Places) -> str:
     from reports.summary import headline as plan_line
 
-    line = plan_line(found.before, Places(None)).rstrip(".")
+    line = plan_line(found.before, places).rstrip(".")
     return line[:1].lower() + line[1:]
 
 
