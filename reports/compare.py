@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -43,6 +44,7 @@ def compare(
 ) -> None:
     """Say what changes from plan A to plan B, in one line and in tables; thresholds set the exit code."""
     import optimizer
+    import scenarios
     from reports.content import Content
     from reports.difference_sections import headline, sections, tone, verdicts
     from reports.names import Places
@@ -56,7 +58,7 @@ def compare(
         )
     wanted = thresholds(fail_if)
     (before, one), (after, other) = (_plan(name, asked) for name in (a, b))
-    places = Places(other or one)
+    places = Places(other or one or SimpleNamespace(catalog=scenarios.load_catalog()))
     found = optimizer.compare(before, after)
     judged = [one.verdict(found) for one in wanted]
     if as_json:

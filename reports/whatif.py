@@ -59,7 +59,7 @@ def whatif(
     if as_json:
         _json(found, question, judged)
     else:
-        _show(found, question, scenario, judged, markdown)
+        _show(found, question, scenario, judged, markdown, _more(scenario, confidence))
     raise typer.Exit(exit_code(found.after, judged))
 
 
@@ -114,7 +114,7 @@ def _json(found: WhatIf, question: Scenario, judged: list) -> None:
     put_json({**first, "after_plan": data["after"]}, found.difference)
 
 
-def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: bool) -> None:
+def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: bool, more: str) -> None:
     from reports.content import Bullets, Content, section
     from reports.difference_sections import headline, sections, tone, verdicts
     from reports.names import Places
@@ -125,7 +125,7 @@ def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: 
         section("changes", "What is changed", [Bullets(tuple(found.says))]),
         verdicts(judged),
         _each(found, places),
-        *_sections_without_fleet(found, places),
+        *_sections_without_fleet(found, places, more),
         *sections(found.difference, places),
     ]
     whole, kept = found.difference, tuple(one for one in told if one is not None)
@@ -141,10 +141,20 @@ def _each(found: WhatIf, places: Places) -> Section | None:
     return section("each", "Each change alone", [Table(columns("change", "effect"), (*body, together))] if body else [])
 
 
-def _sections_without_fleet(found: WhatIf, places: Places) -> list[Section | None]:
+def _sections_without_fleet(found: WhatIf, places: Places, more: str) -> list[Section | None]:
     """Where the changed question has no fleet: the conflict and the ways out, as `solve` tells them."""
     from reports.limit_sections import conflict, repairs
 
     if found.after.fleet is not None:
         return []
-    return [conflict(found.after, places), repairs(found.after, places)]
+    return [conflict(found.after, places), repairs(found.after, places, more)]
+
+
+def _more(name: str, confidence: str) -> str:
+    """Where to go on. The changes stand in no file: `repair` of the scenario as it is would answer another question."""
+    import scenarios
+    from reports.run import repair_command
+
+    shipped = name in scenarios.names()
+    command = repair_command("FILE" if shipped else name, confidence)
+    return f"make the changes in {f'a copy of {name}' if shipped else name}, then {command}"

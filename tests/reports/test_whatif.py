@@ -121,6 +121,9 @@ def test_whatif_without_a_fleet_names_the_conflict(
     assert cli.run(["whatif", scenario, "--set", "limits.budget=$1k/yr", "--base", before, "-q"]) == 3
     text = " ".join(capsys.readouterr().out.split())
     assert "no fleet holds every limit, proven" in text and "the budget" in text
+    # The same words for a place as `solve` has; and `repair` is asked about the changed file, not about this one.
+    assert "Ashburn (N. Virginia)" in text and "of L40S in aws/us-east-1" not in text
+    assert f"make the changes in {scenario}, then argosy repair {scenario}" in text
     assert cli.run(["whatif", scenario]) == 1
     assert cli.run(["whatif", scenario, "--set", "limits.bugdet=4"]) == 1
     assert "did you mean 'budget'?" in capsys.readouterr().err
