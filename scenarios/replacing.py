@@ -14,6 +14,7 @@ from scenarios.errors import BadValue, Problem, ScenarioError
 from scenarios.messages import schema_findings
 from scenarios.quantity import NoUnit
 
+WHOLE_PART = "this is a whole part"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -92,7 +93,7 @@ def _replace(node: Any, path: str, value: object, context: dict[str, Any]) -> An
         keys |= {item.name: index for index, item in enumerate(node) if hasattr(item, "name")}
     key, rest = _split(path, keys)
     if not rest:
-        raise BadValue("this is a whole part", "change one of the values in it")
+        raise BadValue(WHOLE_PART, "change one of the values in it")
     new = _replace(node[keys[key]], rest, value, context)
     if isinstance(node, tuple):
         return tuple(new if index == keys[key] else item for index, item in enumerate(node))

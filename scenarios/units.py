@@ -94,7 +94,9 @@ PRICE_PER_KG = Quantity(
 MASS_PER_YEAR = Quantity(
     "a mass a year", _per({"t": 1e3, "kg": 1.0, "tonnes": 1e3, "tonne": 1e3, "kt": 1e6, "Mt": 1e9}, _A_YEAR),
     ("500 t/yr", "20 kg/yr"), bare=("t/yr",),
-    extra_spellings={"ton/yr": "t/yr", "tons/yr": "t/yr", "t": "t/yr", "kg": "kg/yr", "tonnes": "tonnes/yr"},
+    extra_spellings={
+        **dict.fromkeys(("ton/yr", "tons/yr", "ton", "tons", "t"), "t/yr"), "kg": "kg/yr", "tonnes": "tonnes/yr"
+    },
     shown=(("t/yr", 1e3, 1e3), ("kg/yr", 1.0, 0.0)),
 )  # fmt: skip
 POWER = Quantity(
