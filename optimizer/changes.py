@@ -134,10 +134,12 @@ def _set(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
     try:
         scenario = _put(scenario, change.path, value)
     except ScenarioError as error:
-        explained = change_hints.explained(scenario, change.path, error, before is not None)
         if not isinstance(value, str) or "a list is wanted" not in str(error):
-            raise explained from error
-        scenario = _put(scenario, change.path, _items(value))
+            raise change_hints.explained(scenario, change.path, error, before is not None) from error
+        try:
+            scenario = _put(scenario, change.path, _items(value))
+        except ScenarioError as again:
+            raise change_hints.explained(scenario, change.path, again, before is not None) from again
     after = value_at(scenario, change.path)
     return scenario, [f"{change.path}: {words(old, after.kind)} -> {words(after.value, after.kind)}"]
 

@@ -47,8 +47,9 @@ def compare(
     import scenarios
     from reports.content import Content
     from reports.difference_sections import headline, sections, tone, verdicts
+    from reports.limit_sections import without_fleet
     from reports.names import Places
-    from reports.run import Asked, put
+    from reports.run import Asked, put, repair_command
 
     figures = (time_limit, gap, threads, seed)
     asked = Asked(as_json, markdown, "", False, False, *figures, quiet=quiet, confidence=confidence)
@@ -64,8 +65,10 @@ def compare(
     if as_json:
         put_json({"headline": headline(found, places), "thresholds": judged_json(judged)}, found)
     else:
-        told = [one for one in (verdicts(judged), *sections(found, places)) if one is not None]
-        put(Content(f"{a} -> {b}", headline(found, places), tone(found), tuple(told)), markdown)
+        more = "" if is_plan(b) else repair_command(b, confidence)
+        told = [verdicts(judged), *without_fleet(after, places, more), *sections(found, places)]
+        kept = tuple(one for one in told if one is not None)
+        put(Content(f"{a} -> {b}", headline(found, places), tone(found), kept), markdown)
     raise typer.Exit(exit_code(after, judged))
 
 

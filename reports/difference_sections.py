@@ -76,7 +76,10 @@ def _one_sided(found: Difference, places: Places) -> str:
     if not had and found.after.usd_per_year is not None:
         cost = scale("USD/yr", found.after.usd_per_year).write(found.after.usd_per_year)
         return f"before, {one_side(found.before, places)}; after, a fleet exists for {cost}"
-    return f"after, {one_side(found.after, places)}" + ("" if had else f"; before, {one_side(found.before, places)}")
+    before, after = one_side(found.before, places), one_side(found.after, places)
+    if had:
+        return f"after, {after}"
+    return f"before and after, {after}" if before == after else f"after, {after}; before, {before}"
 
 
 def _account(line: AccountChange, what: str, kind: str = "") -> str:

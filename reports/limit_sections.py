@@ -140,6 +140,11 @@ def repairs(plan: Plan, places: Places, more: str = "") -> Section | None:
     return section("repairs", "What would make it possible", parts)
 
 
+def without_fleet(plan: Plan, places: Places, more: str = "") -> list[Section | None]:
+    """Of a plan that has no fleet: the conflict and the ways out, as `solve` tells them; empty where it has one."""
+    return [] if plan.fleet is not None else [conflict(plan, places), repairs(plan, places, more)]
+
+
 def _with_values(limits: list[Repair], places: Places) -> Bullets:
     return Bullets(tuple(f"{places.limit(one.limit)} ({quantity(one.start, one.unit)})" for one in limits))
 

@@ -117,6 +117,7 @@ def _json(found: WhatIf, question: Scenario, judged: list) -> None:
 def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: bool, more: str) -> None:
     from reports.content import Bullets, Content, section
     from reports.difference_sections import headline, sections, tone, verdicts
+    from reports.limit_sections import without_fleet
     from reports.names import Places
     from reports.run import put
 
@@ -125,7 +126,7 @@ def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: 
         section("changes", "What is changed", [Bullets(tuple(found.says))]),
         verdicts(judged),
         _each(found, places),
-        *_sections_without_fleet(found, places, more),
+        *without_fleet(found.after, places, more),
         *sections(found.difference, places),
     ]
     whole, kept = found.difference, tuple(one for one in told if one is not None)
@@ -139,15 +140,6 @@ def _each(found: WhatIf, places: Places) -> Section | None:
     body = [("; ".join(alone.says), headline(alone.difference, places)) for alone in found.each]
     together = ("all together", headline(found.difference, places))
     return section("each", "Each change alone", [Table(columns("change", "effect"), (*body, together))] if body else [])
-
-
-def _sections_without_fleet(found: WhatIf, places: Places, more: str) -> list[Section | None]:
-    """Where the changed question has no fleet: the conflict and the ways out, as `solve` tells them."""
-    from reports.limit_sections import conflict, repairs
-
-    if found.after.fleet is not None:
-        return []
-    return [conflict(found.after, places), repairs(found.after, places, more)]
 
 
 def _more(name: str, confidence: str) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from optimizer.why_not import Kind, WhyNot
     from reports.content import Content, Section
     from reports.names import Places
+    from scenarios import Scenario
 
 _MOST_REASONS = 12
 
@@ -74,7 +77,7 @@ def whynot(
     if as_json:
         print(json.dumps({"headline": headline(found, places), **json.loads(found.model_dump_json())}, indent=2))
     else:
-        put(content(found, scenario, places), markdown)
+        put(content(found, scenario, places, question, confidence), markdown)
     raise typer.Exit(exit_code(found))
 
 
@@ -140,16 +143,20 @@ def _no_plan(found: WhyNot, places: Places) -> str:
     return line[:1].lower() + line[1:]
 
 
-def content(found: WhyNot, name: str, places: Places) -> Content:
-    """The whole report."""
+def content(found: WhyNot, name: str, places: Places, question: Scenario, confidence: str = "") -> Content:
+    """The whole report; `name` and `confidence` are those of the command line."""
     from reports.content import Bullets, Content, Table, columns, section
     from reports.difference_sections import sections
+    from reports.limit_sections import without_fleet
+    from reports.run import repair_command
     from reports.words import spoken
 
     body = tuple((one.what, spoken(one.wall), one.says) for one in found.reasons[:_MOST_REASONS])
     left = len(found.reasons) - len(body)
     caption = f"{left} more are in the JSON" if left > 0 else ""
     told: list[Section | None] = [
+        *without_fleet(found.before, places, repair_command(name, confidence)),
+        _at_quota(found, name, places, question, confidence),
         section("reasons", "Why not", [Table(columns("what", "wall", "why"), body, None, caption)] if body else []),
         section("added", "Added to the scenario to ask", [Bullets(tuple(found.added))] if found.added else []),
         *(sections(found.difference, places) if found.difference is not None else ()),
@@ -161,3 +168,28 @@ def content(found: WhyNot, name: str, places: Places) -> Content:
         "bad" if bad else "plain",
         tuple(one for one in told if one is not None),
     )
+
+
+def _at_quota(found: WhyNot, name: str, places: Places, question: Scenario, confidence: str) -> Section | None:
+    """Where the plan has all that a quota allows, and how to ask what a larger one would change."""
+    from reports.content import Bullets, Paragraph, section
+
+    used: Counter[tuple[str, str]] = Counter()
+    largest: dict[tuple[str, str], int] = {}
+    for line in found.before.nodes:
+        where = line.accelerator, line.region
+        used[where] += line.nodes * line.devices_per_node
+        largest[where] = max(largest.get(where, 0), line.devices_per_node)
+    said, sure = [], ["--confidence", confidence] if confidence else []
+    for (accelerator, region), devices in used.items():
+        quota = question.regions[region].quota.get(accelerator)
+        meant = found.kind.accelerator == accelerator and found.kind.region in ("", region)
+        if meant and isinstance(quota, int) and quota - devices < largest[accelerator, region]:
+            more = f"regions.{region}.quota.{accelerator}={quota + largest[accelerator, region]}"
+            limit = places.limit(f"quota {accelerator} {region}")
+            command = shlex.join(["argosy", "whatif", name, "--set", more, *sure])
+            said.append(f"{limit}: {devices} of {quota} devices; one node more: {command}")
+    if not said:
+        return None
+    opening = "The plan has as many as these quotas allow; a larger one is another question:"
+    return section("quotas", "At the quota", [Paragraph(opening), Bullets(tuple(said))])

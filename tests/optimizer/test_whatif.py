@@ -70,7 +70,7 @@ def test_a_change_is_made_and_told(text: str, says: str) -> None:
         ("workloads.chat.itl=45 ms", "a mapping", "write workloads.chat.itl.KEY=VALUE, its keys are limit, percentile"),
         ("workloads.chat.demand=7/s", "a mapping", "write workloads.chat.demand.NAME=VALUE, its names are east"),
         (f"regions.{EAST}.carbon=300 g/kWh", "a mapping", "NAME=VALUE, its names are direct, lifecycle"),
-        ("slots=2", "a mapping", ""),
+        ("slots=2", "a mapping", "write slots=[{name: ..., hours: ...}], its keys are name, day, hours"),
         (f"regions.{EAST}=none", "this is a whole part", f"or write regions-={EAST}"),
         (
             "regions+=Dublin",

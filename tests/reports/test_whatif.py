@@ -208,3 +208,47 @@ def test_whynot_answers_in_its_first_line(
     assert cli.run(["whynot", scenario, *flags, "-q", "--json"]) == code
     data = json.loads(capsys.readouterr().out)
     assert data["headline"].startswith(says) and data["before"]["verified"]
+
+
+def test_what_is_at_its_quota_says_so_and_how_to_ask_for_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mapping = small_mapping()
+    region, use = next(iter(mapping["regions"].items()))
+    plan = optimizer.solve(small_scenario(), binding=False)
+    line = next(one for one in plan.nodes if one.accelerator == "l40s")
+    devices = line.nodes * line.devices_per_node
+    scenario = tmp_path / "tight.yaml"
+    use["quota"]["l40s"] = devices
+    scenario.write_text(json.dumps(mapping), encoding="utf-8")
+    cli.run(["whynot", str(scenario), "--accelerator", "l40s", "-q"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "AT THE QUOTA" in said and f"{devices} of {devices} devices; one node more: argosy whatif" in said
+    more = f"regions.{region}.quota.l40s={devices + line.devices_per_node}"
+    assert f"--set {more}" in said
+    assert cli.run(["whatif", str(scenario), "--set", more, "-q"]) == 0
+    capsys.readouterr()
+    use["quota"]["l40s"] = devices + line.devices_per_node
+    scenario.write_text(json.dumps(mapping), encoding="utf-8")
+    cli.run(["whynot", str(scenario), "--accelerator", "l40s", "-q"])
+    assert "AT THE QUOTA" not in capsys.readouterr().out
+
+
+def test_where_nothing_fits_on_either_side_the_conflict_is_told_once_in_the_first_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario = tmp_path / "tight.yaml"
+    scenario.write_text(json.dumps({**small_mapping(), "limits": {"budget": "$1k/yr"}}), encoding="utf-8")
+    plan = tmp_path / "plan.json"
+    plan.write_text(optimizer.solve(small_scenario(limits={"budget": "$1k/yr"})).model_dump_json(), encoding="utf-8")
+    assert cli.run(["compare", str(plan), str(plan)]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("Before and after, no fleet holds every limit, proven: ")
+    assert "WHY NOTHING FITS" in said and "More ways out" not in said
+    # The plan's own scenario is not shipped, and places are named by the shipped catalog all the same.
+    assert "Ashburn (N. Virginia)" in said
+    assert cli.run(["whynot", str(scenario), "--accelerator", "h100", "-q"]) == 3
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("There is no plan to ask about") and f"argosy repair {scenario}" in said
+    assert cli.run(["alternatives", str(scenario), "-q"]) == 3
+    assert f"`argosy explain {scenario}` says more" in " ".join(capsys.readouterr().out.split())
