@@ -119,9 +119,10 @@ def _member(one: ConflictMember, places: Places) -> str:
 
 def repairs(plan: Plan, places: Places, more: str = "") -> Section | None:
     """For each limit alone, how far it must move; nearest first, those that never help last; then where to go on."""
-    helps = sorted((one for one in plan.repairs if one.to is not None), key=lambda one: (not one.verified, moved(one)))
-    unsettled = [one for one in plan.repairs if one.to is None and one.says.startswith(_UNSETTLED)]
-    never = [one for one in plan.repairs if one.to is None and one not in unsettled]
+    alone = [one for one in plan.repairs if one.kind == "limit"]  # `argosy repair` adds ways of other kinds
+    helps = sorted((one for one in alone if one.to is not None), key=lambda one: (not one.verified, moved(one)))
+    unsettled = [one for one in alone if one.to is None and one.says.startswith(_UNSETTLED)]
+    never = [one for one in alone if one.to is None and one not in unsettled]
     headings = columns("move this alone", ">from", ">to", ">money a year", ">carbon a year", "checked")
     parts: list[Paragraph | Table | Bullets] = []
     if helps:

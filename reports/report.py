@@ -22,7 +22,7 @@ from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
 
-EXPLAIN_FIRST = ("conflict", "repairs", "binding", "sensitivity", "rejected")
+EXPLAIN_FIRST = ("conflict", "repairs", "ways", "binding", "sensitivity", "rejected")
 
 
 def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = (), more: str = "") -> Content:
@@ -34,6 +34,7 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = (), m
     sections = [
         limit_sections.conflict(plan, places),
         limit_sections.repairs(plan, places, more),
+        ways_sections.ways(plan, places),
         ways_sections.gated(plan),
         *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
         sure_sections.sure(plan),

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from optimizer.plan import Plan
+from optimizer.plan import Change, Plan
 from reports.content import Bullets, Content, Paragraph, Section, Table
 from reports.markdown import markdown
 from reports.report import EXPLAIN_FIRST, report
@@ -176,6 +176,21 @@ def test_ways_out_are_told_once_and_what_time_left_open_is_told_apart() -> None:
     assert "Not priced in the time allowed: the budget." in says
     assert says.index("Not settled in the time allowed") < says.index("the ITL limit of chat (50 ms)")
     assert says.index("the ITL limit of chat (50 ms)") < says.index("No change of one of these alone helps")
+
+
+def test_ways_out_of_several_limits_are_no_moves_of_one_alone() -> None:
+    """A plan that `argosy repair` wrote has them too."""
+    plan = plans.infeasible()
+    changes = [
+        Change(limit=one.limit, key=one.key, start=one.start, to=one.to, unit=one.unit) for one in plan.repairs[:2]
+    ]
+    told = {"kind": "combination", "number": 1, "limit": "combination", "start": "as it is", "to": "both at once"}
+    both = plan.repairs[0].model_copy(update={**told, "unit": "", "changes": changes, "weight": 0.5})
+    mixed = plan.model_copy(update={"repairs": [both, *plan.repairs]})
+    assert report(mixed).headline == report(plan).headline
+    assert words(section(mixed, "repairs")) == words(section(plan, "repairs"))
+    assert "the demand of chat from 1,000/s to 310/s" in words(section(mixed, "ways"))
+    assert all(one.key != "ways" for one in report(plan).sections)
 
 
 def test_where_nothing_fits_the_report_points_on_only_where_it_was_told_to() -> None:
