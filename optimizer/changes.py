@@ -14,23 +14,16 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from ruamel.yaml import YAML, YAMLError
 
-from optimizer.words import amount
+from optimizer import change_hints
 from scenarios.check_names import nearest
 from scenarios.errors import BadValue, Problem, ScenarioError
 from scenarios.replacing import replaced, value_at
 from scenarios.schema import Scenario
+from scenarios.writing import quantity_of, words
 
 Sign = Literal["=", "+=", "-="]
+_FEW = 8
 _WORDS = {"true": True, "false": False, "none": None, "null": None}
-_UNITS = {
-    "_usd_per_year": "USD/yr",
-    "_kg_per_year": "kg CO2e/yr",
-    "_litres_per_year": "l/yr",
-    "_kwh_per_year": "kWh/yr",
-    "_w": "W",
-    "_s": "s",
-}
-_MOST_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -77,8 +70,8 @@ def changed(scenario: Scenario, texts: Sequence[str]) -> tuple[Scenario, list[st
     return scenario.replace("title", scenario.title), said
 
 
-def known_name(text: str, known: Collection[str], kind: str) -> str:
-    """The name that is meant: exactly, or as the only one that begins or ends with it.
+def known_name(text: str, known: Collection[str], kind: str, where: str = "") -> str:
+    """The name that is meant: exactly, or as the only one that begins or ends with it. `where`: " in the catalog".
 
     >>> known_name("H200", ["h100-sxm", "h200-sxm"], "accelerator")
     'h200-sxm'
@@ -91,7 +84,8 @@ def known_name(text: str, known: Collection[str], kind: str) -> str:
     meant = [name for name in known if name.startswith(f"{short}-") or name.endswith(f"/{short}") or name == short]
     if len(meant) == 1:
         return meant[0]
-    raise BadValue(f'there is no {kind} "{text}"' if not meant else f'"{text}" is not one {kind}', nearest(text, known))
+    message = f'"{text}" may be several' if meant else f'there is no {kind} "{text}"{where}'
+    raise BadValue(message, change_hints.for_name(text, list(known)))
 
 
 def _made(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
@@ -101,11 +95,12 @@ def _made(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
         return _more_accelerators(scenario, _items(change.value))
     if change.sign == "=":
         return _set(scenario, change)
-    old, attribute = value_at(scenario, change.path)
+    found = value_at(scenario, change.path)
+    old = found.value
     if isinstance(old, BaseModel):
         return _part(scenario, change, old)
-    if (attribute == "demand" and isinstance(old, tuple)) or not isinstance(old, (tuple, dict)):
-        raise BadValue("is a single value, not a list or a mapping", f"write {change.path}=VALUE")
+    if (found.attribute == "demand" and isinstance(old, tuple)) or not isinstance(old, (tuple, dict)):
+        raise BadValue("is a single value, not a list or a mapping", f"write {change.path}=VALUE, the whole new value")
     new = _added(old, change) if change.sign == "+=" else _taken(old, change)
     scenario = _put(scenario, change.path, new)
     if change.path == "accelerators" and scenario.procurement.owned is not None:
@@ -123,23 +118,44 @@ def _put(scenario: Scenario, path: str, value: object) -> Scenario:
 
 
 def _set(scenario: Scenario, change: Change) -> tuple[Scenario, list[str]]:
-    try:
-        old, attribute = value_at(scenario, change.path)
-    except BadValue:
-        old, attribute = None, ""  # a new key of a mapping, or a path that `replaced` explains
     value = _read(change.value)
+    try:
+        before = value_at(scenario, change.path)
+    except BadValue:
+        before = None  # a new key of a mapping, or a path that `replaced` explains
+        part, rest = change_hints.absent_part(scenario, change.path)
+        if part:
+            return _set_inside(scenario, part, rest, value)
+    old = before.value if before else None
     if isinstance(value, str) and isinstance(old, tuple) and all(isinstance(item, (str, int)) for item in old):
         value = _items(value)
-    elif isinstance(value, str) and change.path.endswith(attribute) and _unit(attribute) and _is_number(value):
+    elif isinstance(value, str) and before and before.by_attribute and quantity_of(before.kind) and _is_number(value):
         value = float(value)  # under the attribute's own name a number is in SI
     try:
         scenario = _put(scenario, change.path, value)
     except ScenarioError as error:
         if not isinstance(value, str) or "a list is wanted" not in str(error):
-            raise
-        scenario = _put(scenario, change.path, _items(value))
-    new, attribute = value_at(scenario, change.path)
-    return scenario, [f"{change.path}: {_written(old, attribute)} -> {_written(new, attribute, change.value)}"]
+            raise change_hints.explained(scenario, change.path, error, before is not None) from error
+        try:
+            scenario = _put(scenario, change.path, _items(value))
+        except ScenarioError as again:
+            raise change_hints.explained(scenario, change.path, again, before is not None) from again
+    after = value_at(scenario, change.path)
+    return scenario, [f"{change.path}: {words(old, after.kind)} -> {words(after.value, after.kind)}"]
+
+
+def _set_inside(scenario: Scenario, part: str, rest: str, value: object) -> tuple[Scenario, list[str]]:
+    """A part that is not set, made with one value in it; where it needs more, it says so."""
+    for key in reversed(rest.split(".")):
+        value = {key: value}
+    try:
+        scenario = _put(scenario, part, value)
+    except ScenarioError as error:
+        more = [one.message for one in error.problems if one.message not in change_hints.OF_KEYS]
+        hint = change_hints.for_part(scenario, part)
+        raise BadValue(": ".join([f"{part} is not set, and this does not make it", *more[:1]]), hint) from error
+    after = value_at(scenario, part)
+    return scenario, [f"{part}: not set -> {words(after.value, after.kind)}"]
 
 
 def _part(scenario: Scenario, change: Change, old: BaseModel) -> tuple[Scenario, list[str]]:
@@ -152,7 +168,10 @@ def _part(scenario: Scenario, change: Change, old: BaseModel) -> tuple[Scenario,
             raise BadValue(f"there is nothing called {item!r} here", nearest(item, list(names)))
         path = f"{change.path}.{item}"
         if change.sign == "+=":
-            scenario = _put(scenario, path, True)
+            try:
+                scenario = _put(scenario, path, True)
+            except ScenarioError as error:
+                raise change_hints.explained(scenario, path, error, True) from error
         elif names[item].is_required():
             raise BadValue(f"{item} is needed", f"change it: {path}=VALUE")
         else:
@@ -183,7 +202,8 @@ def _taken(old: Any, change: Change) -> object:
         try:
             name = known_name(item, list(kept), "entry")
         except BadValue as error:
-            raise BadValue(f"there is no {item} here", error.hint) from None
+            few = f"there is {', '.join(kept)}" if kept and len(kept) <= _FEW else error.hint
+            raise BadValue(f"there is no {item} here", few) from None
         del kept[name]
     return {key: old[key] for key in kept} if isinstance(old, dict) else list(kept.values())
 
@@ -193,12 +213,23 @@ def _more_regions(scenario: Scenario, items: list[str]) -> tuple[Scenario, list[
     said, first = [], next(iter(scenario.regions.values()))
     quotas = {"quota": dict(first.quota), "quota_default": first.quota_default}
     for item in items:
-        name = known_name(item, list(scenario.catalog.regions), "region in the catalog")
+        name = _region(scenario, item)
         if name in scenario.regions:
             raise BadValue(f"{name} is there already", "change it by its path: regions.NAME.quota...")
         scenario = _put(scenario, "regions", {**scenario.regions, name: quotas})
         said.append(f"regions with {name}, its quotas those of {first.name} ({_quotas(first)})")
     return scenario, said
+
+
+def _region(scenario: Scenario, text: str) -> str:
+    """The region that is meant; a city's name is answered with the regions there."""
+    known = scenario.catalog.regions
+    try:
+        return known_name(text, list(known), "region", " in the catalog")
+    except BadValue as error:
+        there = [f"{name} ({known[name].city})" for name in known if text.lower() in known[name].city.lower()]
+        hint = f"did you mean {' or '.join(there[:3])}?" if there else error.hint
+        raise BadValue(error.message, hint) from None
 
 
 def _quotas(region: Any) -> str:
@@ -210,7 +241,7 @@ def _more_accelerators(scenario: Scenario, items: list[str]) -> tuple[Scenario, 
     """Accelerators with an unlimited quota in every region that names none for them."""
     said = []
     for item in items:
-        name = known_name(item, list(scenario.catalog.accelerators), "accelerator in the catalog")
+        name = known_name(item, list(scenario.catalog.accelerators), "accelerator", " in the catalog")
         if name in scenario.accelerators:
             raise BadValue(f"{name} is there already", "a quota is changed by its path: regions.NAME.quota...")
         scenario = _put(scenario, "accelerators", [*scenario.accelerators, name])
@@ -247,31 +278,12 @@ def _read(text: str) -> Any:
     return text
 
 
-def _unit(attribute: str) -> str:
-    return next((unit for ending, unit in _UNITS.items() if attribute.endswith(ending)), "")
-
-
 def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _written(value: object, attribute: str, otherwise: str = "as it was") -> str:
-    """A value of the scenario in people's units, by the unit in its attribute's name."""
-    if value is None:
-        return "not set"
-    unit = _unit(attribute)
-    if isinstance(value, (bool, str)):
-        return str(value)
-    if isinstance(value, (int, float)):
-        return amount(float(value), unit) if unit else f"{value:,.6g}"
-    if isinstance(value, tuple) and all(isinstance(item, (str, int, float)) for item in value):
-        shown = [item if isinstance(item, str) else f"{item:,.6g}" for item in value]
-        return ", ".join(shown[:_MOST_SHOWN]) + (" ..." if len(shown) > _MOST_SHOWN else "")
-    return otherwise
 
 
 def _shown(text: str) -> str:

@@ -56,5 +56,5 @@ def alternatives(
     if as_json:
         print(found.model_dump_json(indent=2))
     else:
-        put(page(found), markdown)
+        put(page(found, scenario), markdown)
     raise typer.Exit(found.exit_code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 
 from optimizer.alternatives import Alternatives, Features
@@ -14,26 +15,27 @@ from reports.words import count, device, listed, number, percent, procured, sent
 OPTIMUM = "the optimum"
 
 
-def page(found: Alternatives) -> Content:
-    """The whole report."""
+def page(found: Alternatives, name: str = "") -> Content:
+    """The whole report; `name` is the scenario's on the command line."""
     sections: list[Section | None] = []
     if found.features is not None:
         sections = [_table(found), _fleets(found), _how(found)]
     return Content(
         f"{found.title or found.scenario}: fleets within {percent(found.within)} of the optimum",
-        sentence(_headline(found)),
+        sentence(_headline(found, name)),
         "good" if found.status == "complete" else "warn" if found.features is not None else "bad",
         tuple(each for each in sections if each is not None),
     )
 
 
-def _headline(found: Alternatives) -> str:
+def _headline(found: Alternatives, name: str) -> str:
     if found.features is None:
         why = {
             "no_candidate": "nothing can run it",
             "infeasible": "no fleet keeps the scenario's limits",
         }.get(found.status, "no fleet was found in time")
-        return f"{why}, so there is no alternative; `argosy explain` says more"
+        command = shlex.join(["argosy", "explain", name or found.scenario])
+        return f"{why}, so there is no alternative; `{command}` says more"
     left = "; stopped before every goal was tried" if found.status == "stopped" else ""
     if not found.alternatives:
         return f"within {percent(found.within)} of the optimum nothing is better at any goal{left}"

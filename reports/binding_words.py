@@ -22,9 +22,15 @@ def nothing(lines: Sequence[Binding]) -> bool:
         (line.status == "kept" or line.resolved)
         and line.status != "no_fleet"
         and (line.status == "kept" or all(abs(end) < 1.0 for end in _ends(line)))
-        and all(abs(end) < 0.01 for end in line.requests_per_s_change or ())
+        and (all(abs(end) < 0.01 for end in line.requests_per_s_change or ()) or _same_demand(line))
         for line in lines
     )
+
+
+def _same_demand(line: Binding) -> bool:
+    """Whether the plan is kept as it is, and the gap alone leaves open that the same money serves less."""
+    low, high = line.requests_per_s_change or (0.0, 0.0)
+    return line.status == "kept" and low <= 0.0 <= high
 
 
 def _ends(line: Binding) -> tuple[float, ...]:

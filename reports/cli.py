@@ -90,7 +90,7 @@ def solve(
         confidence,
         tornado=tornado,
     )
-    raise typer.Exit(answer(_load(scenario), asked))
+    raise typer.Exit(answer(_load(scenario), asked, name=scenario))
 
 
 @app.command()
@@ -126,7 +126,7 @@ def explain(
         confidence=confidence,
         tornado=tornado,
     )
-    raise typer.Exit(answer(_load(scenario), asked, EXPLAIN_FIRST))
+    raise typer.Exit(answer(_load(scenario), asked, EXPLAIN_FIRST, name=scenario))
 
 
 app.command()(cheapest)

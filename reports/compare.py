@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from reports import options
 from reports.problems import wrong_flag
+from reports.question import is_plan
 
 if TYPE_CHECKING:
     from optimizer.difference import Difference
     from optimizer.plan import Plan
+    from optimizer.robust import Robust
+    from reports.run import Asked
     from reports.thresholds import Threshold, Verdict
+    from scenarios import Scenario
 
 FailIf = Annotated[
     list[str] | None,
@@ -34,24 +39,36 @@ def compare(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     quiet: options.Quiet = False,
 ) -> None:
     """Say what changes from plan A to plan B, in one line and in tables; thresholds set the exit code."""
     import optimizer
+    import scenarios
     from reports.content import Content
     from reports.difference_sections import headline, sections, tone, verdicts
-    from reports.run import Asked, put
+    from reports.limit_sections import without_fleet
+    from reports.names import Places
+    from reports.run import Asked, put, repair_command
 
-    asked = Asked(as_json, markdown, "", False, False, time_limit, gap, threads, seed, quiet=quiet)
+    figures = (time_limit, gap, threads, seed)
+    asked = Asked(as_json, markdown, "", False, False, *figures, quiet=quiet, confidence=confidence)
+    if confidence and is_plan(a) and is_plan(b):
+        raise wrong_flag(
+            "--confidence", "both sides are plans, and nothing is solved", "name a scenario, or leave it out"
+        )
     wanted = thresholds(fail_if)
-    (before, _), (after, places) = (_plan(name, asked) for name in (a, b))
+    (before, one), (after, other) = (_plan(name, asked) for name in (a, b))
+    places = Places(other or one or SimpleNamespace(catalog=scenarios.load_catalog()))
     found = optimizer.compare(before, after)
     judged = [one.verdict(found) for one in wanted]
     if as_json:
-        put_json({"headline": headline(found), "thresholds": judged_json(judged)}, found)
+        put_json({"headline": headline(found, places), "thresholds": judged_json(judged)}, found)
     else:
-        told = [one for one in (verdicts(judged), *sections(found, places)) if one is not None]
-        put(Content(f"{a} -> {b}", headline(found), tone(found), tuple(told)), markdown)
+        more = "" if is_plan(b) else repair_command(b, confidence)
+        told = [verdicts(judged), *without_fleet(after, places, more), *sections(found, places)]
+        kept = tuple(one for one in told if one is not None)
+        put(Content(f"{a} -> {b}", headline(found, places), tone(found), kept), markdown)
     raise typer.Exit(exit_code(after, judged))
 
 
@@ -81,23 +98,21 @@ def judged_json(judged: Sequence[Verdict]) -> list[dict[str, Any]]:
     return [{"threshold": one.threshold.text, "broken": one.broken, "says": one.says} for one in judged]
 
 
-def put_json(first: dict[str, Any], found: Difference) -> None:
-    """Print a difference as JSON after what stands first."""
+def put_json(first: dict[str, Any], found: Difference | Robust) -> None:
+    """Print an answer as JSON after what stands first."""
     print(json.dumps({**first, **json.loads(found.model_dump_json())}, indent=2))
 
 
-def _plan(name: str, asked: Any) -> tuple[Plan, Any]:
-    """A plan from its file, or the answer to a scenario; and the names of places."""
+def _plan(name: str, asked: Asked) -> tuple[Plan, Scenario | None]:
+    """A plan from its file, or the answer to a scenario; and the scenario where it is known."""
     import scenarios
-    from reports.names import Places
-    from reports.run import amount, read_plan, solved
+    from reports.run import amount, confident, read_plan, solved
 
-    if name.lower().endswith(".json"):
+    if is_plan(name):
         plan = read_plan(name)
-        known = scenarios.load(plan.scenario) if plan.scenario in scenarios.names() else None
-        return plan, Places(known)
-    scenario = scenarios.load(name)
+        return plan, scenarios.load(plan.scenario) if plan.scenario in scenarios.names() else None
+    scenario = confident(scenarios.load(name), asked.confidence)
     time_limit, gap = amount("--time-limit", asked.time_limit, "time"), amount("--gap", asked.gap, "fraction")
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
-    return solved(scenario, asked, time_limit, gap), Places(scenario)
+    return solved(scenario, asked, time_limit, gap), scenario

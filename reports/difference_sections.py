@@ -41,10 +41,10 @@ def signed(value: float, unit: str, digits: int = 3) -> str:
     return ("+" if value > 0 else "") + scale(unit, value).write(value, digits)
 
 
-def headline(found: Difference) -> str:
+def headline(found: Difference, places: Places) -> str:
     """One line: `+$310k/yr (+6 %), -120 t CO2e/yr (-24 %), P99 TTFT 181 -> 174 ms, 3 nodes move`."""
     if not found.moves:
-        return sentence(_one_sided(found))
+        return sentence(_one_sided(found, places))
     money, carbon = found.account(_MONEY), found.account(_CARBON)
     said = [_account(money, "cost")] if money else []
     said += [_account(carbon, "carbon", " CO2e")] if carbon else []
@@ -58,25 +58,28 @@ def tone(found: Difference) -> Tone:
     return "bad" if found.after.status in ("infeasible", "no_candidate") else "plain"
 
 
-def one_side(side: Side) -> str:
+def one_side(side: Side, places: Places) -> str:
     """Why a side has no fleet."""
     if side.status == "no_candidate":
         return "nothing can run it: no candidate fits memory, precision or link domain"
     if side.status != "infeasible":
         return "stopped before any fleet was found: neither found nor proven impossible"
-    names = list(dict.fromkeys(Places().limit(member.limit) for member in side.conflict))
+    names = list(dict.fromkeys(places.limit(member.limit) for member in side.conflict))
     if not names:
         return "no fleet holds every limit, proven"
     clash = f"{names[0]} alone makes it impossible" if len(names) == 1 else f"{listed(names)} cannot hold together"
     return f"no fleet holds every limit, proven: {clash}"
 
 
-def _one_sided(found: Difference) -> str:
+def _one_sided(found: Difference, places: Places) -> str:
     had = found.before.usd_per_year is not None
     if not had and found.after.usd_per_year is not None:
         cost = scale("USD/yr", found.after.usd_per_year).write(found.after.usd_per_year)
-        return f"before, {one_side(found.before)}; after, a fleet exists for {cost}"
-    return f"after, {one_side(found.after)}" + ("" if had else f"; before, {one_side(found.before)}")
+        return f"before, {one_side(found.before, places)}; after, a fleet exists for {cost}"
+    before, after = one_side(found.before, places), one_side(found.after, places)
+    if had:
+        return f"after, {after}"
+    return f"before and after, {after}" if before == after else f"after, {after}; before, {before}"
 
 
 def _account(line: AccountChange, what: str, kind: str = "") -> str:
@@ -124,7 +127,7 @@ def moves(found: Difference) -> list[str]:
 def sections(found: Difference, places: Places) -> list[Section | None]:
     """Everything that changed, most wanted first."""
     return [
-        _sides(found),
+        _sides(found, places),
         _parts(found, "money", "Money by part", _MONEY),
         _parts(found, "carbon", "Carbon by part", _CARBON),
         _nodes(found, places),
@@ -139,7 +142,7 @@ def verdicts(found: Sequence[Verdict]) -> Section | None:
     return section("thresholds", "Thresholds", [Bullets(tuple(one.says for one in found))] if found else [])
 
 
-def _sides(found: Difference) -> Section | None:
+def _sides(found: Difference, places: Places) -> Section | None:
     body = []
     for line in found.accounts:
         before, after = together(line.unit, [line.before, line.after], 4)
@@ -155,13 +158,13 @@ def _sides(found: Difference) -> Section | None:
         heads = columns("a year", ">before", ">after", ">change")
         caption = "An interval is what the two gaps leave open; what lies inside them is not resolved"
         parts.append(Table(heads, tuple(body), None, caption))
-    told = (f"before: {_side(found.before)}", f"after: {_side(found.after)}", *found.notes)
+    told = (f"before: {_side(found.before, places)}", f"after: {_side(found.after, places)}", *found.notes)
     return section("sides", "Before and after", [*parts, Bullets(told)])
 
 
-def _side(side: Side) -> str:
+def _side(side: Side, places: Places) -> str:
     if side.usd_per_year is None:
-        return f"{side.scenario}: {one_side(side)}"
+        return f"{side.scenario}: {one_side(side, places)}"
     sure = "" if side.confidence is None else f", planned at {percent(side.confidence, 3)} confidence"
     proof = f"within {percent(side.gap)} of the proven optimum" if side.gap is not None else "with no bound"
     checked = "verified" if side.verified else "not verified"

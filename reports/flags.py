@@ -90,7 +90,14 @@ def scenario_of(flags: Flags) -> tuple[Scenario, list[Assumption]]:
 def _by_flag(problem: Problem) -> Problem:
     """The same problem, laid to the flag that the user wrote."""
     found = next((flag for key, flag in _FLAG_OF_KEY if problem.key == key or problem.key.startswith(f"{key}.")), "")
-    return Problem(problem.file, None, found or problem.key, problem.message, problem.hint)
+    basis = next((way for way in problem.ways if way.path == "carbon_basis"), None)
+    message, hint = problem.message, problem.hint
+    if problem.key.startswith("regions.") and problem.ways:
+        message = f"{problem.key.removeprefix('regions.')}: {message}"
+    if basis is not None:
+        # A region's own figures are no flags: they are written in a file.
+        hint = f"add --carbon-basis {basis.value}, {basis.says}; a figure of your own needs a scenario file"
+    return Problem(problem.file, None, found or problem.key, message, hint)
 
 
 def mapping(flags: Flags, catalog: Catalog) -> tuple[dict[str, Any], dict[str, str]]:

@@ -10,10 +10,11 @@ from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.names import Places
 from reports.service_sections import bound
 from reports.summary import moved, quantity
-from reports.words import mass, money, percent, percentile, plain, sentence, spoken, together
+from reports.words import listed, mass, money, percent, percentile, plain, sentence, spoken, together
 
 _GROUP_SHOWN = 4
 _REJECTED_SHOWN = 12
+_UNSETTLED = "not settled"
 
 
 def limits(plan: Plan) -> Section | None:
@@ -116,25 +117,37 @@ def _member(one: ConflictMember, places: Places) -> str:
     return sentence(f"{name}: {plain(one.says)}") if one.says else name
 
 
-def repairs(plan: Plan, places: Places) -> Section | None:
-    """For each limit alone, how far it must move; nearest first, those that never help last."""
-    if not plan.repairs:
-        return None
-    helps = sorted((one for one in plan.repairs if one.to is not None), key=lambda one: (not one.verified, moved(one)))
-    never = [one for one in plan.repairs if one.to is None]
+def repairs(plan: Plan, places: Places, more: str = "") -> Section | None:
+    """For each limit alone, how far it must move; nearest first, those that never help last; then where to go on."""
+    alone = [one for one in plan.repairs if one.kind == "limit"]  # `argosy repair` adds ways of other kinds
+    helps = sorted((one for one in alone if one.to is not None), key=lambda one: (not one.verified, moved(one)))
+    unsettled = [one for one in alone if one.to is None and one.says.startswith(_UNSETTLED)]
+    never = [one for one in alone if one.to is None and one not in unsettled]
     headings = columns("move this alone", ">from", ">to", ">money a year", ">carbon a year", "checked")
     parts: list[Paragraph | Table | Bullets] = []
     if helps:
         parts.append(Table(headings, tuple(_repair_row(one, places) for one in helps), None, "Ways out, nearest first"))
-        parts += (
-            [Bullets(tuple(sentence(plain(one.says)) for one in helps if one.says))]
-            if any(one.says for one in helps)
-            else []
-        )
+    unpriced = listed(places.limit(one.limit) for one in helps if one.usd_per_year is None)
+    if unpriced:
+        parts.append(Paragraph(f"Not priced in the time allowed: {unpriced}."))
+    if unsettled:
+        parts.append(Paragraph("Not settled in the time allowed, whether a change of one of these alone helps:"))
+        parts.append(_with_values(unsettled, places))
     if never:
         parts.append(Paragraph("No change of one of these alone helps:"))
-        parts.append(Bullets(tuple(f"{places.limit(one.limit)} ({quantity(one.start, one.unit)})" for one in never)))
+        parts.append(_with_values(never, places))
+    if more and plan.status == "infeasible":
+        parts.append(Paragraph(f"More ways out, several limits together and additions among them: {plain(more)}"))
     return section("repairs", "What would make it possible", parts)
+
+
+def without_fleet(plan: Plan, places: Places, more: str = "") -> list[Section | None]:
+    """Of a plan that has no fleet: the conflict and the ways out, as `solve` tells them; empty where it has one."""
+    return [] if plan.fleet is not None else [conflict(plan, places), repairs(plan, places, more)]
+
+
+def _with_values(limits: list[Repair], places: Places) -> Bullets:
+    return Bullets(tuple(f"{places.limit(one.limit)} ({quantity(one.start, one.unit)})" for one in limits))
 
 
 def _repair_row(one: Repair, places: Places) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -16,6 +17,18 @@ BAD_INPUT, INTERNAL, INTERRUPTED = 1, 5, 130
 def wrong_flag(flag: str, message: str, hint: str = "") -> ScenarioError:
     """A value on the command line that cannot be used."""
     return ScenarioError(Problem("<flags>", None, flag, message, hint))
+
+
+def by_set(error: ScenarioError) -> ScenarioError:
+    """The same problems, for a scenario that is changed by `--set`: what would mend them is a flag to paste."""
+
+    def one(problem: Problem) -> Problem:
+        if not problem.ways:
+            return problem
+        flags = [f"--set {way.path}='{way.value}'" + (f", {way.says}" if way.says else "") for way in problem.ways]
+        return dataclasses.replace(problem, hint="add " + "; or ".join(flags))
+
+    return ScenarioError(one(problem) for problem in error.problems)
 
 
 def failed(error: BaseException, as_json: bool, solving: bool = True) -> int:

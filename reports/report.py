@@ -22,15 +22,19 @@ from reports.content import Content
 from reports.names import Places
 from reports.summary import headline, tone
 
-EXPLAIN_FIRST = ("conflict", "repairs", "binding", "sensitivity", "rejected")
+EXPLAIN_FIRST = ("conflict", "repairs", "ways", "binding", "sensitivity", "rejected")
 
 
-def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = ()) -> Content:
-    """The content of a plan's report; the scenario adds the names of cities and which embodied figures are unknown."""
+def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = (), more: str = "") -> Content:
+    """The content of a plan's report; the scenario adds the names of cities and which embodied figures are unknown.
+
+    `first`: sections that lead. `more`: where to go on when nothing fits.
+    """
     places = Places(scenario)
     sections = [
         limit_sections.conflict(plan, places),
-        limit_sections.repairs(plan, places),
+        limit_sections.repairs(plan, places, more),
+        ways_sections.ways(plan, places),
         ways_sections.gated(plan),
         *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
         sure_sections.sure(plan),

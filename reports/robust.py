@@ -31,6 +31,9 @@ def robust(
     hold: Annotated[
         str, typer.Option(metavar="SHARE", help="Find the cheapest plan that holds in this share of the draws: 90%.")
     ] = "",
+    fail_under: Annotated[
+        str, typer.Option(metavar="SHARE", help="Exit code 3 where it holds in a smaller share of the draws: 90%.")
+    ] = "",
     draws_only: Annotated[bool, typer.Option("--draws-only", help="Do not also move each input alone.")] = False,
     jobs: Annotated[int | None, typer.Option(metavar="N", help="Processes; 2 if the machine has them.")] = None,
     resume: Annotated[
@@ -51,6 +54,7 @@ def robust(
     quiet: options.Quiet = False,
 ) -> None:
     """Hold a plan against draws of demand, prices and efficiency: how often it keeps every limit, and why not."""
+    from reports.compare import put_json
     from reports.run import Asked, amount, confident, put, read_plan
 
     Asked(as_json, markdown, time_limit=time_limit, gap=gap, threads=threads)  # refuses what cannot be
@@ -66,6 +70,7 @@ def robust(
     if limit_s == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     share = _share(hold, plan, resume, draws_only)
+    least = _least(fail_under, hold)
     import scenarios
 
     asked = confident(scenarios.load(scenario), confidence)
@@ -77,6 +82,7 @@ def robust(
         figures = (share, draws, seed, limit_s, amount("--gap", gap, "fraction"), threads)
         raise typer.Exit(_hold(asked, *figures, output=output, forms=(as_json, markdown), quiet=quiet))
     import optimizer
+    from reports.held_share import judged
     from reports.progress_bar import Bar
     from reports.robust_page import page
 
@@ -95,11 +101,21 @@ def robust(
             gap=amount("--gap", gap, "fraction"),
             threads=threads,
         )
+    verdict = judged(found, least) if least is not None else None
     if as_json:
-        print(found.model_dump_json(indent=2))
+        put_json({"thresholds": verdict.as_data()} if verdict else {}, found)
     else:
-        put(page(found, asked, resume or output), markdown)
-    raise typer.Exit(found.exit_code)
+        put(page(found, asked, resume or output, verdict.verdict if verdict else ""), markdown)
+    raise typer.Exit(verdict.exit_code(found.exit_code) if verdict and found.draws else found.exit_code)
+
+
+def _least(text: str, hold: str) -> float | None:
+    """The share of --fail-under, None without it."""
+    from reports.run import amount
+
+    if text and hold:
+        raise wrong_flag("--fail-under", "cannot go with --hold", "a plan that --hold finds holds in its share")
+    return amount("--fail-under", text, "fraction")
 
 
 def _share(text: str, plan: str, resume: str, draws_only: bool) -> float | None:

@@ -19,8 +19,8 @@ _LEAST_SHARE = 0.05
 """What explains less of the failures is left out of the sentence."""
 
 
-def page(found: Robust, scenario: Any = None, file: str = "") -> Content:
-    """The whole report; `file` is where the pieces are kept."""
+def page(found: Robust, scenario: Any = None, file: str = "", threshold: str = "") -> Content:
+    """The whole report; `file` is where the pieces are kept, `threshold` what --fail-under says of it."""
     places = Places(scenario)
     sections: list[Section | None] = [
         _today(found, places),
@@ -33,7 +33,7 @@ def page(found: Robust, scenario: Any = None, file: str = "") -> Content:
     always = found.drawn > 0 and found.held == found.drawn and found.status == "complete"
     return Content(
         f"{found.title or found.scenario}: the plan held against {count(found.asked, 'draw')}",
-        sentence(_headline(found, places, file)),
+        (f"{sentence(threshold)} " if threshold else "") + sentence(_headline(found, places, file)),
         "good" if always else "warn" if found.held else "bad",
         tuple(each for each in sections if each is not None),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -94,8 +95,13 @@ def amount(flag: str, text: str, kind: str) -> float | None:
         raise wrong_flag(flag, getattr(error, "message", str(error)), getattr(error, "hint", "")) from None
 
 
-def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: Sequence[Assumption] = ()) -> int:
-    """Solve a scenario, print the report, write what was asked for; the exit code."""
+def answer(
+    scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: Sequence[Assumption] = (), name: str = ""
+) -> int:
+    """Solve a scenario, print the report, write what was asked for; the exit code.
+
+    `name`: of the scenario on the command line, where another command can be given it as it is.
+    """
     time_limit = amount("--time-limit", asked.time_limit, "time")
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
@@ -106,8 +112,18 @@ def answer(scenario: Scenario, asked: Asked, first: Sequence[str] = (), extra: S
         plan = plan.model_copy(update={"assumptions": [*extra, *plan.assumptions]})
     if asked.output:
         write_json(asked.output, plan)
-    show(plan, scenario, asked, first)
+    show(plan, scenario, asked, first, repair_command(name, asked.confidence))
     return plan.exit_code
+
+
+def repair_command(name: str, confidence: str = "") -> str:
+    """What to type for more ways out.
+
+    >>> repair_command("my own.yaml", "0.9"), repair_command("")
+    ("argosy repair 'my own.yaml' --confidence 0.9", '')
+    """
+    words = ["argosy", "repair", name, *(["--confidence", confidence] if confidence else [])]
+    return shlex.join(words) if name else ""
 
 
 def confident(scenario: Scenario, text: str) -> Scenario:
@@ -168,14 +184,14 @@ def write_json(name: str, answer: BaseModel) -> None:
     write(name, answer.model_dump_json(indent=2) + "\n")
 
 
-def show(plan: Plan, scenario: Scenario, asked: Asked, first: Sequence[str] = ()) -> None:
-    """Print a plan as asked."""
+def show(plan: Plan, scenario: Scenario, asked: Asked, first: Sequence[str] = (), more: str = "") -> None:
+    """Print a plan as asked; `more` is where to go on when nothing fits."""
     if asked.as_json:
         print(plan.model_dump_json(indent=2))
         return
     from reports.report import report
 
-    put(report(plan, scenario, first), asked.as_markdown)
+    put(report(plan, scenario, first, more), asked.as_markdown)
 
 
 def put(content: Content, as_markdown: bool = False) -> None:

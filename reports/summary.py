@@ -222,9 +222,10 @@ def _infeasible(plan: Plan, places: Places) -> str:
 
 def _way_out(plan: Plan, places: Places) -> str:
     """The nearest single move that helps; asking for less is named after it, not instead of it."""
-    helps = sorted((one for one in plan.repairs if one.to is not None), key=lambda one: (not one.verified, moved(one)))
+    alone = [one for one in plan.repairs if one.kind == "limit"]
+    helps = sorted((one for one in alone if one.to is not None), key=lambda one: (not one.verified, moved(one)))
     if not helps:
-        return "; no change of a single limit alone helps" if plan.repairs else ""
+        return "; no change of a single limit alone helps" if alone else ""
     less = [one for one in helps if one.limit.startswith("demand")]
     more = [one for one in helps if one not in less]
     named = [_move(one, places) for one in [*more[:1], *less[:1]]]

@@ -10,12 +10,14 @@ import typer
 
 from reports import options
 from reports.compare import FailIf, exit_code, judged_json, put_json, thresholds
-from reports.problems import wrong_flag
+from reports.problems import by_set, wrong_flag
 
 if TYPE_CHECKING:
     from optimizer.what_if import WhatIf
     from reports.content import Section
+    from reports.names import Places
     from reports.run import Asked
+    from scenarios import Scenario
 
 _CHANGE = "PATH=VALUE sets, PATH+=VALUE adds to a list or mapping, PATH-=VALUE takes away; repeat, made together."
 
@@ -37,100 +39,114 @@ def whatif(
     gap: options.Gap = "",
     threads: options.Threads = None,
     seed: options.Seed = None,
+    confidence: options.Confidence = "",
     quiet: options.Quiet = False,
 ) -> None:
     """Say what a change of the scenario would change in the answer: both are solved and verified."""
-    from reports.run import Asked, write_json
+    import scenarios
+    from reports.run import Asked, confident, write_json
 
     if not change:
         raise wrong_flag("--set", "nothing is changed", "for example --set limits.budget='$4M/yr'")
-    asked = Asked(as_json, markdown, output, False, False, time_limit, gap, threads, seed, quiet=quiet)
+    figures = (time_limit, gap, threads, seed)
+    asked = Asked(as_json, markdown, output, False, False, *figures, quiet=quiet, confidence=confidence)
     wanted = thresholds(fail_if)
-    found = _answer(scenario, change, base, each, asked)
+    question = confident(scenarios.load(scenario), confidence)
+    found = _answer(question, change, base, each, asked)
     if output:
         write_json(output, found.after)
     judged = [one.verdict(found.difference) for one in wanted]
     if as_json:
-        _json(found, judged)
+        _json(found, question, judged)
     else:
-        _show(found, scenario, judged, markdown)
+        _show(found, question, scenario, judged, markdown, _more(scenario, confidence))
     raise typer.Exit(exit_code(found.after, judged))
 
 
-def _answer(name: str, changes: list[str], base: str, each: bool, asked: Asked) -> WhatIf:
+def _answer(scenario: Scenario, changes: list[str], base: str, each: bool, asked: Asked) -> WhatIf:
     import optimizer
-    import scenarios
     from reports.progress import Watch
     from reports.run import amount, read_plan
+    from scenarios import ScenarioError
 
-    scenario = scenarios.load(name)
     before = read_plan(base) if base else None
     if before is not None and before.lock.scenario_sha256 != scenario.digest:
+        sure = f" --confidence {asked.confidence}" if asked.confidence else ""
         raise wrong_flag(
             "--base",
-            f"{base} answers another scenario, or another version of {name}",
-            f"`argosy solve {name} --output {Path(base).name}` writes the right one",
+            f"{base} answers another scenario, or another version of {scenario.source}",
+            f"`argosy solve {scenario.source}{sure} --output {Path(base).name}` writes the right one",
         )
     time_limit, gap = amount("--time-limit", asked.time_limit, "time"), amount("--gap", asked.gap, "fraction")
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
-    with Watch(asked.quiet) as watch:
-        return optimizer.whatif(
-            scenario,
-            changes,
-            base=before,
-            each=each,
-            progress=watch,
-            time_limit=time_limit,
-            gap=gap,
-            threads=asked.threads,
-            seed=asked.seed,
-        )
+    try:
+        with Watch(asked.quiet) as watch:
+            return optimizer.whatif(
+                scenario,
+                changes,
+                base=before,
+                each=each,
+                progress=watch,
+                time_limit=time_limit,
+                gap=gap,
+                threads=asked.threads,
+                seed=asked.seed,
+            )
+    except ScenarioError as error:
+        raise by_set(error) from None
 
 
-def _json(found: WhatIf, judged: list) -> None:
+def _json(found: WhatIf, question: Scenario, judged: list) -> None:
     from reports.difference_sections import headline
+    from reports.names import Places
 
+    places = Places(question)
     data = json.loads(found.model_dump_json())
     for line, alone in zip(data["each"], found.each, strict=True):
-        line["headline"] = headline(alone.difference)
-    first: dict[str, Any] = {"headline": headline(found.difference), "changes": found.changes, "says": found.says}
+        line["headline"] = headline(alone.difference, places)
+    first: dict[str, Any] = {
+        "headline": headline(found.difference, places),
+        "changes": found.changes,
+        "says": found.says,
+    }
     first |= {"thresholds": judged_json(judged), "each": data["each"], "before_plan": data["before"]}
     put_json({**first, "after_plan": data["after"]}, found.difference)
 
 
-def _show(found: WhatIf, name: str, judged: list, markdown: bool) -> None:
-    import scenarios
+def _show(found: WhatIf, question: Scenario, name: str, judged: list, markdown: bool, more: str) -> None:
     from reports.content import Bullets, Content, section
     from reports.difference_sections import headline, sections, tone, verdicts
+    from reports.limit_sections import without_fleet
     from reports.names import Places
     from reports.run import put
 
+    places = Places(question)
     told: list[Section | None] = [
         section("changes", "What is changed", [Bullets(tuple(found.says))]),
         verdicts(judged),
-        _each(found),
-        *_sections_without_fleet(found),
-        *sections(found.difference, Places(scenarios.load(name))),
+        _each(found, places),
+        *without_fleet(found.after, places, more),
+        *sections(found.difference, places),
     ]
-    whole = found.difference
-    put(Content(f"{name}, if changed", headline(whole), tone(whole), tuple(s for s in told if s is not None)), markdown)
+    whole, kept = found.difference, tuple(one for one in told if one is not None)
+    put(Content(f"{name}, if changed", headline(whole, places), tone(whole), kept), markdown)
 
 
-def _each(found: WhatIf) -> Section | None:
+def _each(found: WhatIf, places: Places) -> Section | None:
     from reports.content import Table, columns, section
     from reports.difference_sections import headline
 
-    body = [("; ".join(alone.says), headline(alone.difference)) for alone in found.each]
-    together = ("all together", headline(found.difference))
+    body = [("; ".join(alone.says), headline(alone.difference, places)) for alone in found.each]
+    together = ("all together", headline(found.difference, places))
     return section("each", "Each change alone", [Table(columns("change", "effect"), (*body, together))] if body else [])
 
 
-def _sections_without_fleet(found: WhatIf) -> list[Section | None]:
-    """Where the changed question has no fleet: the conflict and the ways out, as `solve` tells them."""
-    from reports.limit_sections import conflict, repairs
-    from reports.names import Places
+def _more(name: str, confidence: str) -> str:
+    """Where to go on. The changes stand in no file: `repair` of the scenario as it is would answer another question."""
+    import scenarios
+    from reports.run import repair_command
 
-    if found.after.fleet is not None:
-        return []
-    return [conflict(found.after, Places(None)), repairs(found.after, Places(None))]
+    shipped = name in scenarios.names()
+    command = repair_command("FILE" if shipped else name, confidence)
+    return f"make the changes in {f'a copy of {name}' if shipped else name}, then {command}"

@@ -9,6 +9,8 @@ import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from scenarios.errors import Way
+
 if TYPE_CHECKING:
     from scenarios.catalog import Catalog
 
@@ -21,6 +23,7 @@ class Finding(NamedTuple):
     path: Path
     message: str
     hint: str = ""
+    ways: tuple[Way, ...] = ()
 
 
 def nearest(name: str, known: Collection[str]) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from scenarios import units
 from scenarios.check_names import Finding, unknown_names
 from scenarios.check_today import today_findings
+from scenarios.errors import Way
 from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_ranges import range_findings
@@ -184,9 +186,32 @@ def _figures(parts: Any, catalog: Catalog) -> Iterator[Finding]:
         if region is None:
             continue
         if basis not in use.carbon_kg_per_kwh and basis not in region.carbon_kg_per_kwh:
-            message = f"the catalog has no {basis} carbon intensity, and every answer states its carbon"
-            hint = f'add carbon: {{{basis}: "... g/kWh"}} here, or choose the other carbon_basis'
-            yield Finding(("regions", name), message, hint)
+            yield _no_carbon(name, parts, catalog)
         if water and use.wue_l_per_kwh is None and region.wue_l_per_kwh is None:
             message = "the catalog has no water use, and water is limited or minimised"
-            yield Finding(("regions", name), message, 'add wue: "... l/kWh" here')
+            ways = (Way(f"regions.{name}.wue", "... l/kWh", "with a figure of your own"),)
+            yield Finding(("regions", name), message, 'add wue: "... l/kWh" to it', ways)
+
+
+def _no_carbon(name: str, parts: Any, catalog: Catalog) -> Finding:
+    """The region's own figure may be written, or all regions counted on the basis for which each has one."""
+    basis = parts.carbon_basis or "direct"
+    other = "lifecycle" if basis == "direct" else "direct"
+    known = {
+        region: parts.regions[region].carbon_kg_per_kwh.get(other, catalog.regions[region].carbon_kg_per_kwh.get(other))
+        for region in parts.regions
+        if region in catalog.regions
+    }
+    message = f"the catalog has no {basis} carbon intensity, and every answer states its carbon"
+    hint = f'add carbon: {{{basis}: "... g/kWh"}} to it'
+    ways = [Way(f"regions.{name}.carbon.{basis}", "... g/kWh", "with a figure of your own")]
+    here = known[name]
+    if here is not None:
+        message += f"; the {other} one is {units.CARBON_INTENSITY.write(here)}"
+        lacking = [region for region, value in known.items() if value is None]
+        if lacking:
+            hint += f"; carbon_basis: {other} would need a figure for {', '.join(lacking)}"
+        else:
+            hint += f", or write carbon_basis: {other}, for which every region of the scenario has a figure"
+            ways.append(Way("carbon_basis", other, f"which counts every region by its {other} figure"))
+    return Finding(("regions", name), message, hint, tuple(ways))

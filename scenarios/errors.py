@@ -9,6 +9,18 @@ MAX_SHOWN = 100
 
 
 @dataclass(frozen=True)
+class Way:
+    """A value that would mend a problem, for inputs that are changed by paths and not in a file."""
+
+    path: str
+    """Dotted, in the file's keys."""
+    value: str
+    """In people's units; "..." stands for a figure that only the user can know."""
+    says: str = ""
+    """What it would mean."""
+
+
+@dataclass(frozen=True)
 class Problem:
     """One thing wrong in one place.
 
@@ -26,6 +38,8 @@ class Problem:
     """What is wrong and what is allowed."""
     hint: str = ""
     """What to do: a near miss, or an example."""
+    ways: tuple[Way, ...] = ()
+    """The same as values at paths, where one of them would do."""
 
     def __str__(self) -> str:
         where = self.file if self.line is None else f"{self.file}:{self.line}"

@@ -119,7 +119,7 @@ def _from_document(
     found += [item for item in findings(parts, data, catalog) if not any(_related(item.path, at) for at in refused)]
     for finding in dict.fromkeys(found):
         key = ".".join(map(str, finding.path))
-        problems.append(Problem(*whole.place(finding.path), key, finding.message, finding.hint))
+        problems.append(Problem(*whole.place(finding.path), key, finding.message, finding.hint, finding.ways))
     if problems or scenario is None:
         raise ScenarioError(sorted(problems, key=lambda problem: (problem.file != file, problem.line or 0)))
     for name, workload in scenario.workloads.items():

@@ -15,10 +15,11 @@ from scenarios.check_names import Finding
 from scenarios.errors import BadValue
 from scenarios.quantity import show
 
+MAPPING_WANTED = "a mapping (key: value lines) is wanted here"
 _WANTED = {
-    "model_type": "a mapping (key: value lines) is wanted here",
-    "model_attributes_type": "a mapping (key: value lines) is wanted here",
-    "dict_type": "a mapping (key: value lines) is wanted here",
+    "model_type": MAPPING_WANTED,
+    "model_attributes_type": MAPPING_WANTED,
+    "dict_type": MAPPING_WANTED,
     "list_type": "a list is wanted here",
     "tuple_type": "a list is wanted here",
     "frozen_set_type": "a list is wanted here",

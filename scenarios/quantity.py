@@ -13,6 +13,7 @@ from scenarios.errors import BadValue
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)?(?:\.[0-9]+|(?<=[0-9])\.?)(?:[eE][-+]?[0-9]+)?"
 _SIGN_AND_DOLLAR = r"(?P<sign>[-+]?)\s*(?P<dollar>(?:US)?\$)?\s*(?P<minus>-?)\s*"
 _SPLIT = re.compile(rf"{_SIGN_AND_DOLLAR}(?P<number>{_NUMBER})\s*(?P<rest>.*)", re.DOTALL)
+_PLURALS = ("years", "days")
 _MULTIPLIERS = {"k": 1e3, "M": 1e6, "B": 1e9}
 
 
@@ -55,6 +56,8 @@ class Quantity:
     """Why zero is refused; "" when it is allowed."""
     extra_spellings: Mapping[str, str] = field(default_factory=dict)
     """Spellings refused on purpose -> the one to propose."""
+    shown: tuple[tuple[str, float, float], ...] = (("", 1.0, 0.0),)
+    """How an amount is written for people: unit, its worth, the least amount that it is used for; largest first."""
 
     def parse(self, value: object) -> float:
         """The quantity in the unit used inside; UnitError when it cannot be one."""
@@ -131,6 +134,20 @@ class Quantity:
         meant = _join(dollar + number + prefix, near)
         return UnitError(f"{show(text)} is not {self.noun}", f'did you mean "{meant}"?')
 
+    def write(self, amount: float) -> str:
+        """An amount, in the unit used inside, as a person writes it; `parse` reads it back, to six digits.
+
+        >>> Quantity("a time", {"ms": 1e-3, "s": 1.0}, ("1 s",), shown=(("s", 1.0, 1.0), ("ms", 1e-3, 0.0))).write(0.05)
+        '50 ms'
+        """
+        fits = [one for one in self.shown if (one[1] == 1.0 if amount == 0 else amount >= one[2])]
+        unit, worth, _ = (fits or self.shown[-1:])[0]
+        number = digits(amount / worth)
+        if self.money:
+            return f"${number}{unit}"
+        one = unit.removesuffix("s") if number == "1" and unit in _PLURALS else unit
+        return f"{number}{one}" if unit[:1] in ("/", "") else f"{number} {one}"
+
     def example(self) -> str:
         return "for example " + ", ".join(f'"{example}"' for example in self.examples[:3])
 
@@ -172,6 +189,19 @@ def _nearest(unit: str, spellings: Mapping[str, float]) -> str | None:
     by_lower = {spelling.lower(): spelling for spelling in reversed(list(spellings)) if spelling}
     found = difflib.get_close_matches(unit.lower(), by_lower, n=1, cutoff=0.5)
     return by_lower[found[0]] if found else None
+
+
+def digits(value: float) -> str:
+    """A number to six digits, with commas and without an exponent where it can do without.
+
+    >>> digits(1234567.0), digits(0.0892), digits(300.0), digits(1e-9)
+    ('1,234,570', '0.0892', '300', '1e-09')
+    """
+    if not math.isfinite(value) or (value and abs(value) < 1e-6):
+        return f"{value:.6g}"
+    places = 5 - math.floor(math.log10(abs(value))) if value else 0
+    text = f"{round(value, places):,.{max(places, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def show(value: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,6 +14,7 @@ from scenarios.errors import BadValue, Problem, ScenarioError
 from scenarios.messages import schema_findings
 from scenarios.quantity import NoUnit
 
+WHOLE_PART = "this is a whole part"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -29,16 +30,28 @@ def replaced(scenario: Model, path: str, value: object, context: dict[str, Any],
         raise ScenarioError(Problem(source, None, path, error.message, error.hint)) from error
 
 
-def value_at(node: Any, path: str) -> tuple[Any, str]:
-    """The value at a path and the name of the attribute that holds it; BadValue where there is none."""
-    attribute = ""
+class Place(NamedTuple):
+    """What stands at a path, and how it is read."""
+
+    value: Any
+    attribute: str
+    """The attribute that holds it, or the mapping or list in which it stands."""
+    kind: Any
+    """Its type, with what the schema says of it."""
+    by_attribute: bool
+    """Whether the path names that attribute and not the file's key: then a number is in SI."""
+
+
+def value_at(node: Any, path: str) -> Place:
+    """The value at a path; BadValue where there is none."""
+    attribute, kind, by_attribute = "", type(node), False
     while path:
         if isinstance(node, BaseModel):
             fields = type(node).model_fields
             attributes = {(field.alias or name): name for name, field in fields.items()}
             key, path = _split(path, [*attributes, *fields])
             attribute = attributes.get(key, key)
-            node = getattr(node, attribute)
+            node, kind, by_attribute = getattr(node, attribute), annotated(fields[attribute]), key not in attributes
             continue
         if not isinstance(node, (dict, tuple)):
             raise BadValue(f"there is nothing called {path!r} here", "the path goes further than the scenario does")
@@ -47,13 +60,18 @@ def value_at(node: Any, path: str) -> tuple[Any, str]:
             items = items | {item.name: item for item in node if hasattr(item, "name")}
         key, path = _split(path, items)
         node = items[key]
-    return node, attribute
+    return Place(node, attribute, kind, by_attribute)
+
+
+def annotated(field: FieldInfo) -> Any:
+    """A field's type with all that the schema says of it."""
+    annotation: Any = field.annotation
+    return Annotated[(annotation, *field.metadata)] if field.metadata else annotation
 
 
 def reader(field: FieldInfo) -> TypeAdapter[Any]:
     """Reads one field's value on its own, as the whole model would."""
-    annotation: Any = field.annotation
-    return TypeAdapter(Annotated[(annotation, *field.metadata)] if field.metadata else annotation)
+    return TypeAdapter(annotated(field))
 
 
 def _replace(node: Any, path: str, value: object, context: dict[str, Any]) -> Any:
@@ -66,14 +84,16 @@ def _replace(node: Any, path: str, value: object, context: dict[str, Any]) -> An
         old = getattr(node, name)
         new = _replace(old, rest, value, context) if rest and _has_parts(old) else None
         if new is None:
-            new = _read(fields[name], old, rest, value, context, key in fields)
+            # A field may be read by what stands before it in the part, as when the whole part is read.
+            beside = {other: getattr(node, other) for other in fields}
+            new = _read(fields[name], old, rest, value, {**context, "beside": beside}, key in fields)
         return node.model_copy(update={name: new})
     keys = {str(index): index for index in range(len(node))} if isinstance(node, tuple) else {key: key for key in node}
     if isinstance(node, tuple):
         keys |= {item.name: index for index, item in enumerate(node) if hasattr(item, "name")}
     key, rest = _split(path, keys)
     if not rest:
-        raise BadValue("this is a whole part", "change one of the values in it")
+        raise BadValue(WHOLE_PART, "change one of the values in it")
     new = _replace(node[keys[key]], rest, value, context)
     if isinstance(node, tuple):
         return tuple(new if index == keys[key] else item for index, item in enumerate(node))

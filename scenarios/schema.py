@@ -112,7 +112,7 @@ class Scenario(Part):
         copy = replaced(self, path, value, context={"slots": len(self.slots)}, source=self._source)
         written = copy.model_dump(by_alias=True)
         problems = [
-            Problem(self._source, None, ".".join(map(str, found.path)), found.message, found.hint)
+            Problem(self._source, None, ".".join(map(str, found.path)), found.message, found.hint, found.ways)
             for found in (*unknown_names(written, self.catalog), *findings(copy, written, self.catalog))
         ]
         if problems:

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, Wit
 from scenarios import units
 from scenarios.catalog_things import DEFAULT_ENGINE
 from scenarios.errors import BadValue
-from scenarios.quantity import UnitError
+from scenarios.quantity import UnitError, show
 from scenarios.schema_measured import Measurement, SizeHistogram, SizeTrace
 from scenarios.schema_types import (
     Account,
@@ -158,7 +158,7 @@ class QualityLoss(Part):
         return 0.0 if precision == "fp32" else getattr(self, precision)
 
 
-def _demand(value: object, info: ValidationInfo) -> tuple[float, ...]:
+def parse_demand(value: object, info: ValidationInfo) -> tuple[float, ...]:
     """One rate per slot. How many slots there are comes with the validation's context."""
     slots = int((info.context or {}).get("slots", 1))
     if not isinstance(value, (list, tuple)):
@@ -181,17 +181,21 @@ def _demand(value: object, info: ValidationInfo) -> tuple[float, ...]:
 _RATE_SCHEMA = units.RATE.json_schema()
 Demand = Annotated[
     tuple[float, ...],
-    BeforeValidator(_demand),
+    BeforeValidator(parse_demand),
     WithJsonSchema({"anyOf": [*_RATE_SCHEMA["anyOf"], {"type": "array", "items": _RATE_SCHEMA}]}),  # type: ignore[misc]
 ]
 
 
 def _residency(value: object, info: ValidationInfo) -> object:
     """A list holds for every origin of the workload's demand."""
+    if isinstance(value, str):
+        raise BadValue(f"a list is wanted here, not {show(value)}", f"write [{value}]")
     if isinstance(value, (list, tuple)):
         if not value or not all(isinstance(place, str) for place in value):
             raise BadValue("a list of regions or countries is wanted here", "leave the key out to allow all")
-        return dict.fromkeys(info.data.get("demand") or {"every origin": 1}, value)
+        # Read on its own, the workload comes with the context.
+        workload = info.data or (info.context or {}).get("beside") or {}
+        return dict.fromkeys(workload.get("demand") or {"every origin": 1}, value)
     return value
 
 

@@ -31,7 +31,7 @@ _EXAMPLE = 'for example "80% to 130%"'
 _APART = re.compile(r"\.\.\.?|\bto\b|–")
 
 
-def _factor(value: object) -> float:
+def parse_factor(value: object) -> float:
     try:
         factor = units.parse_ratio(value)
     except UnitError as error:
@@ -42,7 +42,7 @@ def _factor(value: object) -> float:
     return factor
 
 
-Factor = Annotated[float, BeforeValidator(_factor), WithJsonSchema(units.RATIO.json_schema())]
+Factor = Annotated[float, BeforeValidator(parse_factor), WithJsonSchema(units.RATIO.json_schema())]
 
 
 class Range(Part):
@@ -68,7 +68,7 @@ def parse_range(value: Any) -> Any:
         if len(ends) != 2:
             hint = _EXAMPLE + (", or measured" if "meas" in value.lower() else "")
             raise BadValue(f"{show(value)} is not a range", hint)
-        value = {"low": _factor(ends[0]), "high": _factor(ends[1])}
+        value = {"low": parse_factor(ends[0]), "high": parse_factor(ends[1])}
     if not isinstance(value, dict):
         if isinstance(value, Range):
             return value
@@ -85,7 +85,7 @@ def _checked(value: dict[str, Any]) -> dict[str, Any]:
     if lacking and set(value) <= set(Range.model_fields):
         raise BadValue(f"has no {' and no '.join(lacking)}", _EXAMPLE)
     if not lacking:
-        low, high = _factor(value["low"]), _factor(value["high"])
+        low, high = parse_factor(value["low"]), parse_factor(value["high"])
         if low >= high:
             raise BadValue(f"{low:.0%} to {high:.0%} is no range", "the least comes first")
         if value.get("shape") == "triangular" and not low <= 1 <= high:

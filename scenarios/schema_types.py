@@ -141,7 +141,7 @@ def _at_least_one(value: float) -> float:
     return value
 
 
-Multiplier = Annotated[float, *_quantity(units.RATIO), AfterValidator(_at_least_one)]
+Multiplier = Annotated[float, *_quantity(units.MULTIPLIER), AfterValidator(_at_least_one)]
 
 
 def _quota(value: object) -> int | str:
@@ -171,7 +171,7 @@ def parse_percentile(value: object) -> float:
     return number
 
 
-def _mean_or_percentile(value: object) -> float | str:
+def mean_or_percentile(value: object) -> float | str:
     if value == "mean":
         return value
     try:
@@ -189,7 +189,7 @@ _PERCENTILE_SCHEMA: dict[str, Any] = {
 Percentile = Annotated[float, BeforeValidator(parse_percentile), WithJsonSchema(_PERCENTILE_SCHEMA)]
 MeanOrPercentile = Annotated[
     float | Literal["mean"],
-    BeforeValidator(_mean_or_percentile),
+    BeforeValidator(mean_or_percentile),
     WithJsonSchema({"anyOf": [*_PERCENTILE_SCHEMA["anyOf"], {"const": "mean"}]}),
 ]
 

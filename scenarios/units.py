@@ -36,21 +36,37 @@ _RATES = {
 }  # fmt: skip
 _LITRES = {"l": 1.0, "L": 1.0, "litres": 1.0, "liters": 1.0, "m3": 1e3, "m³": 1e3}
 
-TIME = Quantity("a time", _SECONDS, ("50 ms", "1 s", "10 min"), bare=("ms", "s"))
+TIME = Quantity(
+    "a time", _SECONDS, ("50 ms", "1 s", "10 min"), bare=("ms", "s"),
+    shown=(
+        ("days", DAY_S, 2 * DAY_S), ("h", HOUR_S, 2 * HOUR_S), ("min", 60.0, 120.0), ("s", 1.0, 1.0), ("ms", 1e-3, 0.0)
+    ),
+)  # fmt: skip
 YEARS = Quantity(
     "a length of time", {unit: worth / YEAR_S for unit, worth in _SECONDS.items()}, ("3 years", "18 months"),
     bare=("years",), zero="nothing can be paid off in no time",
+    shown=(("years", 1.0, 0.0),),
 )  # fmt: skip
 HOURS = Quantity(
-    "a length of time", {unit: worth / HOUR_S for unit, worth in _SECONDS.items()}, ("3 h", "90 min"), bare=("h",)
+    "a length of time",
+    {unit: worth / HOUR_S for unit, worth in _SECONDS.items()},
+    ("3 h", "90 min"),
+    bare=("h",),
+    shown=(("h", 1.0, 0.0),),
 )
 HOURS_A_YEAR = Quantity(
-    "a number of hours a year", {"h": 1.0, "hours": 1.0}, ("1095", "1095 h"), plain=1.0, maximum=YEAR_H
+    "a number of hours a year",
+    {"h": 1.0, "hours": 1.0},
+    ("1095", "1095 h"),
+    plain=1.0,
+    maximum=YEAR_H,
+    shown=(("h", 1.0, 0.0),),
 )
-HOUR_OF_DAY = Quantity("an hour of the day", {"h": 1.0}, ("0", "21"), plain=1.0, maximum=24.0)
+HOUR_OF_DAY = Quantity("an hour of the day", {"h": 1.0}, ("0", "21"), plain=1.0, maximum=24.0, shown=(("h", 1.0, 0.0),))
 MONEY_PER_YEAR = Quantity(
     "an amount of dollars a year", {"/yr": 1.0, "/year": 1.0, "/y": 1.0, "/month": 12.0},
     ("$5M/yr", "$310k/yr", "$20,000/month"), bare=("/yr",), money=True, multipliers=True,
+    shown=(("M/yr", 1e6, 999_500.0), ("k/yr", 1e3, 1e3), ("/yr", 1.0, 0.0)),
 )  # fmt: skip
 PRICE = Quantity(
     "a price in dollars", {"": 1.0, "/device": 1.0}, ("$27,500", "$27.5k"), bare=("",), money=True, multipliers=True,
@@ -63,42 +79,59 @@ ONE_OFF = Quantity(
 PRICE_PER_HOUR = Quantity(
     "a price in dollars an hour", {"/h": 1.0, "/hr": 1.0, "/hour": 1.0}, ("$2.5/h", "$55.04/h"), bare=("/h",),
     money=True, zero=_NOT_A_PRICE,
+    shown=(("/h", 1.0, 0.0),),
 )  # fmt: skip
 PRICE_PER_KWH = Quantity(
     "a price of electricity", {"/kWh": 1.0, "/MWh": 1e-3}, ("$0.0892/kWh", "$89.2/MWh"), bare=("/kWh",), money=True,
     zero=_NOT_A_PRICE,
+    shown=(("/kWh", 1.0, 0.0),),
 )  # fmt: skip
 PRICE_PER_KG = Quantity(
     "a price of carbon", {"/t": 1e-3, "/tonne": 1e-3, "/kg": 1.0}, ("$100/t", "$0.1/kg"), bare=("/t",), money=True,
     extra_spellings={"/ton": "/t"},
+    shown=(("/t", 1e-3, 0.0),),
 )  # fmt: skip
 MASS_PER_YEAR = Quantity(
     "a mass a year", _per({"t": 1e3, "kg": 1.0, "tonnes": 1e3, "tonne": 1e3, "kt": 1e6, "Mt": 1e9}, _A_YEAR),
     ("500 t/yr", "20 kg/yr"), bare=("t/yr",),
-    extra_spellings={"ton/yr": "t/yr", "tons/yr": "t/yr", "t": "t/yr", "kg": "kg/yr", "tonnes": "tonnes/yr"},
+    extra_spellings={
+        **dict.fromkeys(("ton/yr", "tons/yr", "ton", "tons", "t"), "t/yr"), "kg": "kg/yr", "tonnes": "tonnes/yr"
+    },
+    shown=(("t/yr", 1e3, 1e3), ("kg/yr", 1.0, 0.0)),
 )  # fmt: skip
-POWER = Quantity("a power", {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9}, ("5 MW", "300 kW"), bare=("kW", "MW"))
+POWER = Quantity(
+    "a power", {"W": 1.0, "kW": 1e3, "MW": 1e6, "GW": 1e9}, ("5 MW", "300 kW"), bare=("kW", "MW"),
+    shown=(("MW", 1e6, 1e6), ("kW", 1e3, 1e3), ("W", 1.0, 0.0)),
+)  # fmt: skip
 ENERGY_PER_YEAR = Quantity(
     "an energy a year", _per({"kWh": 1.0, "MWh": 1e3, "GWh": 1e6, "TWh": 1e9}, _A_YEAR), ("10 GWh/yr", "500 MWh/yr"),
     bare=("GWh/yr",), extra_spellings={"kWh": "kWh/yr", "MWh": "MWh/yr", "GWh": "GWh/yr"},
+    shown=(("GWh/yr", 1e6, 1e6), ("MWh/yr", 1e3, 1e3), ("kWh/yr", 1.0, 0.0)),
 )  # fmt: skip
 WATER_PER_YEAR = Quantity(
     "a volume of water a year", _per(_LITRES, _A_YEAR), ("1000 m3/yr", "500,000 l/yr"), bare=("m3/yr",),
     extra_spellings={"m3": "m3/yr", "l": "l/yr"},
+    shown=(("m3/yr", 1e3, 1e3), ("l/yr", 1.0, 0.0)),
 )  # fmt: skip
 RATE = Quantity(
     "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True,
+    shown=(("/s", 1.0, 0.0),),
 )  # fmt: skip
-FRACTION = Quantity("a share", {"%": 0.01}, ("80%", "0.8"), plain=1.0, maximum=1.0)
-RATIO = Quantity("a ratio", {"%": 0.01}, ("20%", "0.2"), plain=1.0)
+FRACTION = Quantity(
+    "a share", {"%": 0.01}, ("80%", "0.8"), plain=1.0, maximum=1.0, shown=(("%", 0.01, 0.0),)
+)  # fmt: skip
+RATIO = Quantity("a ratio", {"%": 0.01}, ("20%", "0.2"), plain=1.0, shown=(("%", 0.01, 0.0),))
+MULTIPLIER = Quantity("a ratio", {"%": 0.01}, ("20%", "0.2"), plain=1.0)
 CARBON_INTENSITY = Quantity(
     "a carbon intensity",
     {"g/kWh": 1e-3, "kg/kWh": 1.0, "kg/MWh": 1e-3, "t/MWh": 1.0, "gCO2/kWh": 1e-3, "gCO2e/kWh": 1e-3},
     ("323 g/kWh", "0.323 kg/kWh", "0.323 t/MWh"), bare=("g/kWh",),
+    shown=(("g/kWh", 1e-3, 0.0),),
 )  # fmt: skip
 WATER_INTENSITY = Quantity(
     "a water use per energy", {f"{unit}/kWh": worth for unit, worth in _LITRES.items()}, ("0.12 l/kWh",),
     bare=("l/kWh",),
+    shown=(("l/kWh", 1.0, 0.0),),
 )  # fmt: skip
 _COUNT = Quantity("a whole number", {"": 1.0}, ("8", "1,000"), plain=1.0, maximum=1e12)
 

@@ -179,3 +179,13 @@ def test_nodes_that_are_only_held_otherwise_do_not_move() -> None:
     said = fleet_change(changes, Places())
     assert said == "2 H100 nodes in aws/ca-central-1 held otherwise (on demand); aws/ca-central-1 +1 H100 node"
     assert fleet_change([], Places()) == ""
+
+
+def test_a_tighter_limit_that_the_plan_keeps_costs_nothing_whatever_the_gap_leaves_open() -> None:
+    open_ended = {"resolved": False, "usd_per_year_change": (0.0, 28e3), "requests_per_s_change": (-0.6, 0.0)}
+    kept = budget(-0.1, 4.5e6, status="kept", **open_ended)
+    loose = budget(
+        0.1, 5.5e6, **{**open_ended, "usd_per_year_change": (-34e3, 0.0), "requests_per_s_change": (0.0, 4.0)}
+    )
+    says = words(next(one for one in report(plans.feasible(binding=[kept, loose])).sections if one.key == "binding"))
+    assert "$4.5M/yr would change nothing" in says and "would cost" not in says

@@ -68,6 +68,20 @@ def test_exit_codes(kind: str, code: int, form: str, answering: Answering, capsy
         assert len(out.splitlines()) > 10
 
 
+@pytest.mark.parametrize("command", ["solve", "explain"])
+def test_an_impossible_scenario_points_to_repair(
+    command: str, answering: Answering, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answering(plans.infeasible())
+    assert cli.run([command, "capstone", "--confidence", "0.9"]) == 3
+    assert "argosy repair capstone --confidence 0.9" in " ".join(capsys.readouterr().out.split())
+    assert cli.run(["repair", "capstone"]) == 3
+    assert "More ways out" not in capsys.readouterr().out
+    asked = ["cheapest", "--model", "llama-3-8b", "--isl", "512", "--osl", "256", "--qps", "5/s"]
+    assert cli.run([*asked, "--region", "aws/us-east-1"]) == 3
+    assert "More ways out" not in capsys.readouterr().out
+
+
 def test_json_without_a_fleet_says_null(answering: Answering, capsys: pytest.CaptureFixture[str]) -> None:
     answering(plans.no_incumbent())
     assert cli.run(["solve", "capstone", "--json"]) == 4

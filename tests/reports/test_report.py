@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from optimizer.plan import Plan
+from optimizer.plan import Change, Plan
 from reports.content import Bullets, Content, Paragraph, Section, Table
 from reports.markdown import markdown
 from reports.report import EXPLAIN_FIRST, report
@@ -21,6 +21,9 @@ def as_text(content: Content, width: int = 100) -> str:
     out = io.StringIO()
     show(content, console(out, width))
     return out.getvalue()
+
+
+UNSETTLED = "not settled in the time allowed whether moving the itl chat limit alone helps"
 
 
 def section(plan: Plan, key: str) -> Section:
@@ -159,6 +162,46 @@ def test_a_conflict_and_its_ways_out() -> None:
     assert "These limits cannot all hold" in says
     assert "$17.4M/yr" in says and "verified" in says
     assert says.index("No change of one of these alone helps") < says.index("the carbon limit (500 t")
+
+
+def test_ways_out_are_told_once_and_what_time_left_open_is_told_apart() -> None:
+    plan = plans.infeasible()
+    first, second, never = plan.repairs
+    says = words(section(plan, "repairs"))
+    assert first.says not in says and "in the time allowed" not in says
+    unpriced = first.model_copy(update={"usd_per_year": None, "kg_co2e_per_year": None, "verified": False})
+    unsettled = never.model_copy(update={"limit": "itl chat", "start": 0.05, "unit": "s", "says": UNSETTLED})
+    open_ended = plan.model_copy(update={"repairs": [unpriced, second, never, unsettled]})
+    says = words(section(open_ended, "repairs"))
+    assert "Not priced in the time allowed: the budget." in says
+    assert says.index("Not settled in the time allowed") < says.index("the ITL limit of chat (50 ms)")
+    assert says.index("the ITL limit of chat (50 ms)") < says.index("No change of one of these alone helps")
+
+
+def test_ways_out_of_several_limits_are_no_moves_of_one_alone() -> None:
+    """A plan that `argosy repair` wrote has them too."""
+    plan = plans.infeasible()
+    changes = [
+        Change(limit=one.limit, key=one.key, start=one.start, to=one.to, unit=one.unit) for one in plan.repairs[:2]
+    ]
+    told = {"kind": "combination", "number": 1, "limit": "combination", "start": "as it is", "to": "both at once"}
+    both = plan.repairs[0].model_copy(update={**told, "unit": "", "changes": changes, "weight": 0.5})
+    mixed = plan.model_copy(update={"repairs": [both, *plan.repairs]})
+    assert report(mixed).headline == report(plan).headline
+    assert words(section(mixed, "repairs")) == words(section(plan, "repairs"))
+    assert "the demand of chat from 1,000/s to 310/s" in words(section(mixed, "ways"))
+    assert all(one.key != "ways" for one in report(plan).sections)
+
+
+def test_where_nothing_fits_the_report_points_on_only_where_it_was_told_to() -> None:
+    def says(plan: Plan, more: str) -> str:
+        return as_text(report(plan, more=more), 200)
+
+    line = "More ways out, several limits together and additions among them: argosy repair mine.yaml"
+    assert line in says(plans.infeasible(), "argosy repair mine.yaml")
+    assert line in says(plans.infeasible().model_copy(update={"repairs": []}), "argosy repair mine.yaml")
+    assert "More ways out" not in says(plans.infeasible(), "")
+    assert "More ways out" not in says(plans.feasible(), "argosy repair mine.yaml")
 
 
 def test_a_missing_check_is_not_passed_over() -> None:

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+import optimizer
+import scenarios
 from reports import cli
+from reports.held_share import judged
 from tests.optimizer.cases import small_mapping
 
 FLAGS = ["--draws", "6", "--jobs", "1", "--range", "demand=60%..130%", "--range", "purchase prices=80% to 120%"]
@@ -87,3 +90,44 @@ def test_without_ranges_or_without_a_fleet(question: str, tmp_path: Path, capsys
     YAML().dump(small_mapping(limits={"budget": "$10/yr"}), file)
     assert cli.run(["robust", str(file), *FLAGS]) == 3
     assert "argosy explain" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_share_that_is_not_reached_is_exit_code_three(question: str, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["robust", question, *FLAGS, "--draws-only", "--quiet"]
+    assert cli.run([*asked, "--fail-under", "90%"]) == 3  # it holds in 4 of 6
+    out, err = capsys.readouterr()
+    assert " ".join(out.split()).startswith("--fail-under 90 %: broken. Within every limit in 4 of 6 draws; broken:")
+    assert err == "threshold: --fail-under 90 %: broken, it holds in 4 of 6 draws (66.67 %)\n"
+    assert cli.run([*asked, "--fail-under", "66%"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("Within every limit in 4 of 6 draws") and err == ""
+    assert cli.run([*asked, "--fail-under", "90%", "--json"]) == 3
+    data = json.loads(capsys.readouterr().out)
+    assert data["held"] == 4 and data["thresholds"][0]["broken"] is True
+    for flags in (["--fail-under", "9"], ["--fail-under", "90%", "--hold", "80%"]):
+        assert cli.run(["robust", question, *FLAGS, *flags]) == 1
+        assert capsys.readouterr().err.startswith("--fail-under")
+
+
+@pytest.mark.parametrize(
+    ("asked", "drawn", "held", "share", "broken", "code"),
+    [
+        (10, 10, 9, 0.9, False, 0),
+        (10, 10, 8, 0.9, True, 3),
+        (10, 8, 8, 0.9, None, 4),
+        (10, 5, 3, 0.9, True, 3),
+        (10, 5, 3, 0.2, False, 4),
+        (10, 0, 0, 0.9, None, 4),
+        (3, 3, 1, 1 / 3, False, 0),
+    ],
+)
+def test_what_a_stopped_run_leaves_open_is_not_broken(
+    question: str, asked: int, drawn: int, held: int, share: float, broken: bool | None, code: int
+) -> None:
+    scenario = scenarios.load(question).replace("ranges", {"demand": "60% to 130%"})
+    one = optimizer.robust(scenario, count=1, turns=False)
+    draws = [one.draws[0]] * drawn
+    status = "complete" if drawn == asked else "stopped"
+    found = one.model_copy(update={"asked": asked, "drawn": drawn, "held": held, "draws": draws, "status": status})
+    verdict = judged(found, share)
+    assert verdict.broken is broken and verdict.exit_code(found.exit_code) == code, verdict

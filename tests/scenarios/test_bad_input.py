@@ -177,7 +177,13 @@ def test_carbon_that_is_unknown_is_not_zero():
     ireland = CAPSTONE.replace("aws/ca-central-1", "aws/eu-west-1")
     found = problems_of(ireland)
     assert [problem.key for problem in found] == ["regions.aws/eu-west-1"]
-    assert "carbon" in found[0].message
+    assert "the lifecycle one is 256.5 g/kWh" in found[0].message
+    # The file's own keys, with no flag among them.
+    assert 'carbon: {direct: "... g/kWh"}' in found[0].hint and "write carbon_basis: lifecycle" in found[0].hint
+    assert "--" not in found[0].hint
+    mixed = ireland.replace("aws/us-east-1", "azure/westus2")
+    hint = problems_of(mixed)[0].hint
+    assert "carbon_basis: lifecycle would need a figure for azure/westus2" in hint
     unlimited = "\n".join(line for line in ireland.splitlines() if not line.startswith("  carbon: 500"))
     assert unlimited != ireland and problems_of(unlimited), "every answer states its carbon"
     scenarios.loads(ireland.replace("carbon_basis: direct", "carbon_basis: lifecycle"))
