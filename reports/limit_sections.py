@@ -14,7 +14,6 @@ from reports.words import listed, mass, money, percent, percentile, plain, sente
 
 _GROUP_SHOWN = 4
 _REJECTED_SHOWN = 12
-_UNSETTLED = "not settled"
 
 
 def limits(plan: Plan) -> Section | None:
@@ -121,8 +120,8 @@ def repairs(plan: Plan, places: Places, more: str = "") -> Section | None:
     """For each limit alone, how far it must move; nearest first, those that never help last; then where to go on."""
     alone = [one for one in plan.repairs if one.kind == "limit"]  # `argosy repair` adds ways of other kinds
     helps = sorted((one for one in alone if one.to is not None), key=lambda one: (not one.verified, moved(one)))
-    unsettled = [one for one in alone if one.to is None and one.says.startswith(_UNSETTLED)]
-    never = [one for one in alone if one.to is None and one not in unsettled]
+    unsettled = [one for one in alone if one.to is None and not one.settled]
+    never = [one for one in alone if one.to is None and one.settled]
     headings = columns("move this alone", ">from", ">to", ">money a year", ">carbon a year", "checked")
     parts: list[Paragraph | Table | Bullets] = []
     if helps:

@@ -34,7 +34,7 @@ def report(plan: Plan, scenario: Any | None = None, first: Sequence[str] = (), m
     sections = [
         limit_sections.conflict(plan, places),
         limit_sections.repairs(plan, places, more),
-        ways_sections.ways(plan, places),
+        ways_sections.ways(plan, places, scenario),
         ways_sections.gated(plan),
         *(_fleet_sections(plan, places, scenario) if plan.fleet is not None else ()),
         sure_sections.sure(plan),

@@ -40,7 +40,7 @@ def headline(plan: Plan, places: Places) -> str:
     return f"{number}; the least change: {listed(change_said(c, places) for c in first.changes)}{cost}"
 
 
-def ways(plan: Plan, places: Places, scenario: Scenario) -> Section | None:
+def ways(plan: Plan, places: Places, scenario: Scenario | None = None) -> Section | None:
     """The numbered ways out, and what was not tried for want of a figure."""
     found = [one for one in plan.repairs if one.number is not None]
     if not found:
@@ -51,7 +51,7 @@ def ways(plan: Plan, places: Places, scenario: Scenario) -> Section | None:
         weight = percent(one.weight or 0.0, 3)
         rows.append((str(one.number), told, weight, _money(one), _carbon(one)))
     headings = columns(">no.", "what changes", ">change", ">money a year", ">carbon a year")
-    asked = {ADDITION: 1.0} | scenario.repair.weights
+    asked = {ADDITION: 1.0} | (scenario.repair.weights if scenario is not None else {})
     but = "; ".join(f"{_named(name, places)} {_counts(weight)}" for name, weight in asked.items())
     supply = any(one.kind == "combination" and _of_supply(one) for one in found)
     told = _ORDER.format(but=but) + (f" {_SUPPLY}" if supply else "")
@@ -70,7 +70,9 @@ def _of_supply(one: Repair) -> bool:
     return any(change.limit.split()[:1] in (["quota"], ["site"]) for change in one.changes)
 
 
-def _not_tried(scenario: Scenario) -> Paragraph | None:
+def _not_tried(scenario: Scenario | None) -> Paragraph | None:
+    if scenario is None:
+        return None
     had, asked = scenario.procurement, scenario.repair.additions
     flags = {"reserved": "by the year (--reserved DISCOUNT)", "spot": "as spot (--spot AVAILABILITY)"}
     told = [text for how, text in flags.items() if getattr(had, how) is None and getattr(asked, how) is None]

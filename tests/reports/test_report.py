@@ -23,9 +23,6 @@ def as_text(content: Content, width: int = 100) -> str:
     return out.getvalue()
 
 
-UNSETTLED = "not settled in the time allowed whether moving the itl chat limit alone helps"
-
-
 def section(plan: Plan, key: str) -> Section:
     return next(one for one in report(plan).sections if one.key == key)
 
@@ -170,7 +167,7 @@ def test_ways_out_are_told_once_and_what_time_left_open_is_told_apart() -> None:
     says = words(section(plan, "repairs"))
     assert first.says not in says and "in the time allowed" not in says
     unpriced = first.model_copy(update={"usd_per_year": None, "kg_co2e_per_year": None, "verified": False})
-    unsettled = never.model_copy(update={"limit": "itl chat", "start": 0.05, "unit": "s", "says": UNSETTLED})
+    unsettled = never.model_copy(update={"limit": "itl chat", "start": 0.05, "unit": "s", "settled": False})
     open_ended = plan.model_copy(update={"repairs": [unpriced, second, never, unsettled]})
     says = words(section(open_ended, "repairs"))
     assert "Not priced in the time allowed: the budget." in says
