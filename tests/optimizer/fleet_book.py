@@ -59,26 +59,30 @@ class Book:
 
     def _tabulate(self, judge: Judge, most: int) -> None:
         """A row for each number of replicas of the pools, and for each way to come there from today's fleet."""
-        rows, loud = defaultdict(list), Judge(_louder(self.scenario))
+        rows, known = defaultdict(list), {}
         counts_of_pools = itertools.product(range(most + 1), repeat=len(self.pools))
         for replicas in sorted(counts_of_pools, key=sum):
             counts = {pool: (n,) for pool, n in zip(self.pools, replicas, strict=True) if n}
             nodes, stocks = judge.least_nodes(counts), judge.stocks(counts, self.slot)
             rate = {stock.key: judge.rate(stock) for stock in stocks}
-            node = self._left_by_node(loud, counts)
-            for fixed, changes, off in self._from_today(judge, nodes):
+            rest = [sum(r for k, r in rate.items() if k.region != lost) for lost in self.regions]
+            same = frozenset((hire, by_slot[self.slot]) for hire, by_slot in nodes.items())
+            if same not in known:
+                places = [self._by_place(judge, nodes, what) for what in ("devices", "nameplate_w")]
+                known[same] = (self._from_today(judge, nodes), *places)
+            ways_there, running, watts = known[same]
+            for fixed, changes, off in ways_there:
                 rows["fixed"].append(fixed)
                 rows["changes"].append(changes)
                 rows["replicas"].append(replicas)
                 rows["room"].append([rate.get(key, 0.0) for key, _ in self.pools])
-                rows["node"].append(node)
-                rows["region"].append([sum(r for k, r in rate.items() if k.region != lost) for lost in self.regions])
-                rows["running"].append(self._by_place(judge, nodes, "devices"))
+                rows["region"].append(rest)
+                rows["running"].append(running)
                 rows["off"].append(off)
-                rows["watts"].append(self._by_place(judge, nodes, "nameplate_w"))
+                rows["watts"].append(watts)
         self.fixed = {a: np.array([each[a] for each in rows["fixed"]]) for a in rows["fixed"][0]}
         self.replicas = np.array(rows["replicas"], dtype=float).reshape(len(rows["room"]), len(self.pools))
-        self.room, self.after_node = np.array(rows["room"]), np.array(rows["node"])
+        self.room = np.array(rows["room"])
         self.after_region = np.array(rows["region"]).min(axis=1)
         self.changes, self.watts = np.array(rows["changes"]), np.array(rows["watts"])
         self.running = np.array(rows["running"])
@@ -110,8 +114,16 @@ class Book:
         facts = [Judge(self.scenario).world.node(hire) for hire in hires(self.scenario)]
         return {one.accelerator: one.devices for one in facts if isinstance(one, NodeFacts)}
 
+    @cached_property
+    def after_node(self) -> np.ndarray:
+        """Requests a second that the worst loss of a node leaves to each fleet."""
+        loud, left = Judge(_louder(self.scenario)), {}
+        for replicas in np.unique(self.replicas.astype(int), axis=0):
+            counts = {pool: (int(n),) for pool, n in zip(self.pools, replicas, strict=True) if n}
+            left[tuple(replicas)] = self._left_by_node(loud, counts)
+        return np.array([left[tuple(replicas)] for replicas in self.replicas.astype(int)])
+
     def _left_by_node(self, loud: Judge, counts) -> float:
-        """Requests a second that the worst loss of a node leaves."""
         stocks = loud.stocks(counts, self.slot)
         asked = loud._asked(self.name, self.slot)
         rule = Failure(served=1.0, scope="total")

@@ -17,9 +17,10 @@ CAPS = {
 }
 FALLING = ("demand", "min", "node", "region")
 CHANGE = {"usd_per_year": "usd_per_year_change", "kg_co2e_per_year": "kg_co2e_per_year_change"}
-SAME = 5e-6
-"""Of what is paid and earned (emitted): smaller changes are told as none, and equal money is broken by carbon, which
-counts a millionth."""
+SAME = 2e-6
+"""Of what is paid and earned, or emitted: smaller changes are told as none."""
+TIE = {"usd_per_year": 1e-5, "kg_co2e_per_year": 1e-9}
+"""Of the other account: by so much of it the program breaks ties, and what is made least is known no better."""
 CURVE = (-0.10, -0.05, 0.01, 0.05, 0.10)
 
 
@@ -116,7 +117,9 @@ def check_price(scenario: Scenario, book: Book, plan: Plan, line: Binding) -> fl
         assert best.goal == np.inf and change is None and others is None and not line.node_changes
         return None
     assert line.status in ("solved", "kept", "implied") and line.resolved and change is not None
-    apart, same = best.goal - was, SAME * size_of(plan, account)
+    apart = best.goal - was
+    assert best.accounts is not None
+    same = SAME * size_of(plan, account) + TIE[account] * max(plan.accounts[other], best.accounts[other])
     assert change == pytest.approx((apart, apart), abs=same), (line.status, apart)
     assert line.status == "solved" or change == others == (0.0, 0.0)
     if change == (0.0, 0.0):

@@ -72,10 +72,10 @@ class Sheet:
         if limits.limits.max_regions is not None:
             self._charge("max regions", used / limits.limits.max_regions - 1.0)
         if "demand" not in self.free:
-            for kind, after in (("node", book.after_node), ("region", book.after_region)):
+            for kind in ("node", "region"):
                 rule = getattr(limits.failures, kind)
                 if rule is not None:
-                    short = 1.0 - after / (rule.share * self.demand)
+                    short = 1.0 - getattr(book, f"after_{kind}") / (rule.share * self.demand)
                     self._charge(f"{kind} failure", short, most=0.9)
 
     def _charge(self, name: str, over: np.ndarray, most: float = np.inf) -> None:
@@ -155,10 +155,10 @@ class Sheet:
         if self.free.get("demand"):
             kept.append((-every, np.full(fleets, -0.1 * self.demand)))
         if "demand" in self.free:
-            for kind, after in (("node", book.after_node), ("region", book.after_region)):
+            for kind in ("node", "region"):
                 rule = getattr(self.limits.failures, kind)
                 if rule is not None and self.free.get(f"{kind} failure") != DROPPED:
-                    kept.append((every, after[rows] / rule.share))
+                    kept.append((every, getattr(book, f"after_{kind}")[rows] / rule.share))
         if fewest > 1:
             for inside in book.in_region:
                 normal = self.limits.limits.min_region_share * every - inside

@@ -59,12 +59,14 @@ def _at_odds(rng: random.Random, data: dict[str, Any]) -> None:
     rng.shuffle(cheap)
     for use, (electricity, carbon, water) in zip(data["regions"].values(), cheap, strict=False):
         use |= {"electricity": electricity, "carbon": {"direct": carbon}, "wue": water}
-        use["quota"] = {name: rng.choice((quota, quota, "unlimited")) for name, quota in use["quota"].items()}
     chat = data["workloads"]["chat"]
-    if rng.random() < 0.5:
-        del chat["ttft"]
-    elif rng.random() < 0.5:
+    if rng.random() < 0.25:
         chat["ttft"]["limit"] = f"{rng.choice((150, 250, 400, 600))} ms"
+    elif rng.random() < 0.7:
+        # Without a limit on the first token a pool of any size may be as busy, so that no size band rounds it down.
+        del chat["ttft"]
+        for use in data["regions"].values():
+            use["quota"] = {name: rng.choice((quota, "unlimited")) for name, quota in use["quota"].items()}
 
 
 def _within_itl(rng: random.Random, data: dict[str, Any]) -> None:

@@ -31,6 +31,10 @@ def tight(seed: int) -> tuple[Scenario, Book]:
     free = from_mapping(data)
     book = Book(free)
     _capped(rng, data, book)
+    if len(data["regions"]) == 2 and other.random() < 0.06:
+        # Only that one region must do stands against the rule that one may be lost.
+        data["limits"] = {"max_regions": 1}
+        data["failures"] = {"region": {"served": "30%", "scope": "total"}}
     return from_mapping(data), book
 
 
