@@ -121,9 +121,7 @@ _ACCOUNT = {
 class _Model:
     """A live program in which all demand, grown, falls by one column as little as it must."""
 
-    def __init__(
-        self, scenario: Scenario, growth: float, options: milp.Options, like: Question | None = None
-    ) -> None:
+    def __init__(self, scenario: Scenario, growth: float, options: milp.Options, like: Question | None = None) -> None:
         self.growth = growth
         self.program: Program = Wide.of(scenario, growth, like).program
         layout = self.program.layout

@@ -104,8 +104,8 @@ def _group(
     scenario = question.scenario
     # A roomy question asks what relaxing a quota would do, so its columns have room beyond it.
     nodes = np.inf if question.roomy else hire.most_nodes
-    key = (hire.accelerator.name, hire.devices, nodes, hire.most_nodes, fewest, hire.availability)
-    key = (*key, time.budgets_s.tobytes())
+    times = time.budgets_s.tobytes()
+    key = (hire.accelerator.name, hire.devices, nodes, hire.most_nodes, fewest, hire.availability, times)
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
         node = node_of(hire, dead if scenario.failures.node else 0)

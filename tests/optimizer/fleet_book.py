@@ -42,7 +42,8 @@ class Book:
         assert len(self.pools) <= 2
         self.regions = list(scenario.regions)
         self.places = [(region, name) for region in self.regions for name in scenario.accelerators]
-        self.in_region = np.array([[key.region == region for key, _ in self.pools] for region in self.regions], dtype=bool)
+        inside = [[key.region == region for key, _ in self.pools] for region in self.regions]
+        self.in_region = np.array(inside, dtype=bool)
         self.demand = judge._asked(self.name, self.slot)
         self.unit = self._unit(judge)
         self._tabulate(judge, most)

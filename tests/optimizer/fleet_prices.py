@@ -102,7 +102,7 @@ def check_moves(scenario: Scenario, book: Book, plan: Plan, curves: bool) -> Non
 
 
 def check_price(scenario: Scenario, book: Book, plan: Plan, line: Binding) -> float | None:
-    """A line's change of the goal is that of two optima; returns it as a share of the goal, None where no fleet is left.
+    """A line's change of the goal is that of two optima; returned as a share of the goal, None where no fleet is left.
 
     The nodes that it tells are those of one such fleet, which takes no less of the other account than they must.
     """

@@ -1,4 +1,4 @@
-"""The questions that a table of all fleets answers: the limits of a scenario, some of which move, as lines and charges."""
+"""Questions to a table of all fleets: the limits of a scenario, some of which move, as lines and charges."""
 
 from __future__ import annotations
 

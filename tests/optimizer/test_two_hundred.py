@@ -66,7 +66,7 @@ def _check_way(scenario: Scenario, book: Book, way: Repair, seed: int) -> None:
     """A single limit moves by the least that lets a fleet exist."""
     kind, least = way.limit.split()[0], book.least(scenario, {plain(way.limit): 1.0})
     if way.to is None:
-        assert math.isinf(least) or least > 0.89 and kind not in COUNTS, (seed, way.limit, least)
+        assert math.isinf(least) or (least > 0.89 and kind not in COUNTS), (seed, way.limit, least)
         return
     start, to = float(way.start or 0.0), float(way.to)
     moved = abs(to - start) / (max(start, 1.0) if kind == "changes" else start)
