@@ -166,7 +166,8 @@ def _effect(asked: _Asked, limit: Elastic, by: float) -> Effect | None:
     # A quota, and a demand that grows, need other columns; a latency limit gates candidates: all are priced anew.
     if kind in (*GATING, "quota") or (kind == "demand" and by < 0):
         changed = moved(asked.scenario, limit, by).scenario
-        program, found = answer_to(changed, asked.solved.solver.options, asked.progress, stage)
+        like = asked.solved.program.question
+        program, found = answer_to(changed, asked.solved.solver.options, asked.progress, stage, like)
     else:
         program, found = asked.solved.program, _by_column(asked, limit, by, stage)
     return None if found.why == "interrupt" else effect_of(asked.plan, asked.solved, program, found, never)

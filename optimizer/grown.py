@@ -8,7 +8,7 @@ import numpy as np
 
 from optimizer import milp
 from optimizer.program import Program, build
-from optimizer.tables import ask
+from optimizer.tables import Question, ask
 from scenarios.schema import Scenario
 
 MOST_GROWTH = 10.0
@@ -23,10 +23,13 @@ class Wide:
     """Share of the larger demand that is not there."""
 
     @classmethod
-    def of(cls, scenario: Scenario, growth: float) -> Wide:
-        """Columns and bounds for a demand larger by `growth`; the demand's relaxation columns take it away again."""
+    def of(cls, scenario: Scenario, growth: float, like: Question | None = None) -> Wide:
+        """Columns and bounds for a demand larger by `growth`; the demand's relaxation columns take it away again.
+
+        `like`: the question as it was, where a limit of it was moved.
+        """
         planned = scenario.planning.growth
-        question = ask(scenario.replace("planning.growth", (1 + planned) * (1 + growth) - 1))
+        question = ask(scenario.replace("planning.growth", (1 + planned) * (1 + growth) - 1), like=like)
         program = build(question)
         layout, share = program.layout, growth / (1 + growth)
         asked = replace(layout.requests, demand=layout.requests.demand / (1 + growth))

@@ -156,7 +156,8 @@ class _Search:
         for name in names:
             scenario = moved(scenario, *self.steps[name]).scenario
         stage = f"relax {len(names)} limits"
-        program, found = answer_to(scenario, self.solved.solver.options, self.progress, stage)
+        like = self.solved.program.question
+        program, found = answer_to(scenario, self.solved.solver.options, self.progress, stage, like)
         if found.why == "interrupt":
             raise _Interrupted(by_hand=True)
         return effect_of(self.plan, self.solved, program, found, "worse")

@@ -19,7 +19,7 @@ from optimizer.grown import Wide, demand_columns
 from optimizer.moves import CAPS, moved
 from optimizer.plan import Interval, MostDemand, Plan
 from optimizer.program import UNITS, Program
-from optimizer.tables import ask
+from optimizer.tables import Question, ask
 from physics.layout import Elastic
 from scenarios.schema import Scenario
 
@@ -100,7 +100,7 @@ class Capacity:
                 changed = moved(self.scenario, limit, by).scenario
                 if not all(len(table) for table in ask(changed).tables):
                     return served
-                model, move = _Model(changed, growth, self.options), None
+                model, move = _Model(changed, growth, self.options, self._model(growth).program.question), None
             found = model.served(self.account, cap, move, progress, stage)
             if found is None:
                 return None
@@ -121,9 +121,9 @@ _ACCOUNT = {
 class _Model:
     """A live program in which all demand, grown, falls by one column as little as it must."""
 
-    def __init__(self, scenario: Scenario, growth: float, options: milp.Options) -> None:
+    def __init__(self, scenario: Scenario, growth: float, options: milp.Options, like: Question | None = None) -> None:
         self.growth = growth
-        self.program: Program = Wide.of(scenario, growth).program
+        self.program: Program = Wide.of(scenario, growth, like).program
         layout = self.program.layout
         self.asked_requests_per_s = float(layout.requests.demand.sum(axis=(0, 1)).max())
         self._less = np.array(demand_columns(self.program))

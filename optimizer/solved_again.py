@@ -16,7 +16,7 @@ from optimizer.effects import without_dust
 from optimizer.plan import Interval, Plan
 from optimizer.plan_binding import Asked, NodeChange
 from optimizer.program import Program, build
-from optimizer.tables import ask
+from optimizer.tables import Question, ask
 from scenarios.schema import Scenario
 
 ACCOUNTS = ("usd_per_year", "kg_co2e_per_year")
@@ -66,10 +66,13 @@ STOPPED = Effect("stopped", dict.fromkeys(ACCOUNTS), False)
 
 
 def answer_to(
-    scenario: Scenario, options: milp.Options, progress: Watch | None, stage: str
+    scenario: Scenario, options: milp.Options, progress: Watch | None, stage: str, like: Question | None = None
 ) -> tuple[Program | None, milp.Answer]:
-    """Price and solve a changed question; no program where nothing can run a workload."""
-    question = ask(scenario)
+    """Price and solve a changed question; no program where nothing can run a workload.
+
+    `like`: the question as it was, where a limit of it was moved.
+    """
+    question = ask(scenario, like=like)
     if not any(len(table) for table in question.tables):
         return None, milp.Answer("infeasible", None, None, np.inf, 0.0)
     program = build(question)

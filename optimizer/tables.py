@@ -46,17 +46,24 @@ class Question:
 
 
 def ask(
-    scenario: Scenario, closed: bool = False, prune: bool | str = True, roomy: bool = False, twins: bool = False
+    scenario: Scenario,
+    closed: bool = False,
+    prune: bool | str = True,
+    roomy: bool = False,
+    twins: bool = False,
+    like: Question | None = None,
 ) -> Question:
     """Price the scenario's candidates and set up its pools. `prune=False` keeps what the safe rule would drop,
     `"each precision"` drops only what is dominated at its own precision.
 
-    `twins`: also keep the dearer of two ways to have the same node.
+    `twins`: also keep the dearer of two ways to have the same node. `like`: what this question is compared with; pools
+    that its quotas keep small have a band for every size here too, so that a larger quota rules out none of its fleets.
     """
     found = offers(scenario, twins)
     prices = cheapest_device(found)
     tables = [table(scenario, workload, prices, all_precisions=closed) for workload in scenario.workloads.values()]
     question = Question(scenario, closed, found, tables, [], closed or roomy)
+    before = {(hire.region, hire.offer): hire.most_nodes for hire in like.offers.hires} if like is not None else {}
     for w, workload in enumerate(question.workloads):
         cache: dict[tuple, Variants | None] = {}
         for r, region in enumerate(scenario.regions):
@@ -66,7 +73,9 @@ def ask(
                 if hire.region == region:
                     by_offer.setdefault(hire.offer, []).append(number)
             for offer, hires in by_offer.items():
-                group = _group(question, tables[w], w, time, found.hires[hires[0]], cache, prune)
+                hire = found.hires[hires[0]]
+                fewest = min(hire.most_nodes, before.get((region, offer), hire.most_nodes))
+                group = _group(question, tables[w], w, time, hire, cache, prune, fewest)
                 if group is not None:
                     question.groups.append(PoolGroup(w, r, offer, hires, group))
     return question
@@ -89,11 +98,14 @@ def _group(
     hire: Hire,
     cache: dict[tuple, Variants | None],
     prune: bool | str,
+    fewest: float,
 ) -> Variants | None:
+    """Pools of a node type; `fewest`: the nodes that every quota in question allows."""
     scenario = question.scenario
     # A roomy question asks what relaxing a quota would do, so its columns have room beyond it.
     nodes = np.inf if question.roomy else hire.most_nodes
-    key = (hire.accelerator.name, hire.devices, nodes, hire.most_nodes, hire.availability, time.budgets_s.tobytes())
+    times = time.budgets_s.tobytes()
+    key = (hire.accelerator.name, hire.devices, nodes, hire.most_nodes, fewest, hire.availability, times)
     if key not in cache:
         dead = 1 + scenario.planning.maintenance_nodes
         node = node_of(hire, dead if scenario.failures.node else 0)
@@ -107,7 +119,7 @@ def _group(
         devices = priced.runs.devices[rows]
         needed = needed_replicas(priced, rows, demand / hire.availability, node.lost(devices))
         most = np.minimum(needed, node.replicas(nodes, devices))
-        exact = node.replicas(hire.most_nodes, devices) <= LARGEST_EXACT_POOL
+        exact = node.replicas(fewest, devices) <= LARGEST_EXACT_POOL
         can = most >= 1
         cache[key] = variants(
             scenario,

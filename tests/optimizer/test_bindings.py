@@ -96,6 +96,24 @@ def test_counts_move_in_whole_nodes_and_shares_stay_shares() -> None:
     assert step(limit("changes", 0.0), 0.05, 0.0, 2) == 1.0
 
 
+def test_a_larger_quota_makes_nothing_worse_where_it_lets_pools_grow_beyond_eight() -> None:
+    """Of a pool that may grow beyond 8 the sizes come in bands: four as busy as three would not carry the demand."""
+    owned = {"prices": {"l40s": "$8,000", "h100-sxm": DROP}, "devices_per_node": {"l40s": 1, "h100-sxm": DROP}}
+    workload = chat(demand={"east": 10.0}, ttft={"limit": "200 ms"}, precisions=["fp8"], batch=[8])
+    quota = {EAST: {"quota": {"l40s": 8, "h100-sxm": DROP}}}
+    asked = {"accelerators": ["l40s"], "procurement": {"owned": owned}, "workloads": workload, "regions": quota}
+    least = optimum(small_scenario(**asked))
+    scenario = small_scenario(**asked, limits={"budget": f"${1.001 * least:.2f}/yr"})
+    plan = solve(scenario, curves=True)
+    assert [line.replicas for line in plan.lines] == [4]
+    lines = [line for line in curve(plan, f"quota l40s {EAST}") if line.relaxation > 0]
+    assert lines
+    for line in lines:
+        assert (line.status, line.to, line.usd_per_year_change) == ("solved", 9.0, (0.0, 0.0))
+    assert all(line.resolved and line.requests_per_s_change == (0.0, 0.0) for line in lines)
+    assert plan.together is not None and plan.together.usd_per_year_change is not None
+
+
 @pytest.mark.parametrize("kind", ["quota", "node failure"])
 def test_the_most_demand_is_the_largest_that_the_same_money_serves(kind: str) -> None:
     """By halving, without the demand's column: each question asks for a demand and is solved on its own."""

@@ -12,7 +12,8 @@ from optimizer.verify_world import World
 from scenarios import from_mapping
 from scenarios.schema import Scenario
 from tests.optimizer.brute_force import ways
-from tests.optimizer.fleet_book import CAPS, Book
+from tests.optimizer.fleet_book import Book
+from tests.optimizer.fleet_sheet import CAPS
 
 REGIONS = ("aws/us-east-1", "aws/us-west-2")
 
@@ -21,15 +22,23 @@ REGIONS = ("aws/us-east-1", "aws/us-west-2")
 def tight(seed: int) -> tuple[Scenario, Book]:
     """A question and all its fleets."""
     rng = random.Random(f"tight {seed}")
-    data = _structure(rng)
-    _sized(rng, data)
+    data = structure(rng)
+    sized(rng, data)
+    other = random.Random(f"tight today {seed}")
+    if other.random() < 0.2:
+        today(other, data)
+        data["today"]["changes"]["limit"] = other.choice((0, 0, 1))
     free = from_mapping(data)
     book = Book(free)
     _capped(rng, data, book)
+    if len(data["regions"]) == 2 and other.random() < 0.06:
+        # Only that one region must do stands against the rule that one may be lost.
+        data["limits"] = {"max_regions": 1}
+        data["failures"] = {"region": {"served": "30%", "scope": "total"}}
     return from_mapping(data), book
 
 
-def _structure(rng: random.Random) -> dict[str, Any]:
+def structure(rng: random.Random) -> dict[str, Any]:
     """One or two regions, one or two devices: at most two kinds of pool."""
     names = rng.sample(("l4", "l40s", "h100-sxm"), 1)
     regions = list(REGIONS[: rng.choice((1, 2, 2))])
@@ -77,7 +86,7 @@ def _structure(rng: random.Random) -> dict[str, Any]:
     return data
 
 
-def _sized(rng: random.Random, data: dict[str, Any]) -> None:
+def sized(rng: random.Random, data: dict[str, Any]) -> None:
     """Demand of one to three replicas; each device measured in one way, so that no other way is ever in question."""
     asked, chat = from_mapping(data), data["workloads"]["chat"]
     rates = {way.accelerator: World(asked).rates(way)[0] * rng.uniform(0.7, 1.1) for way in ways(asked)}
@@ -93,6 +102,17 @@ def _sized(rng: random.Random, data: dict[str, Any]) -> None:
     ]
     chat["only_measured"] = True
     chat["demand"]["east"] = round(rng.uniform(0.5, 3.0) * min(rates.values()), 4)
+
+
+def today(rng: random.Random, data: dict[str, Any]) -> None:
+    """One or two nodes that are there."""
+    name = data["accelerators"][0]
+    there = {"region": next(iter(data["regions"])), "accelerator": name, "nodes": rng.choice((1, 2))}
+    changes = {"retire": rng.choice(("$0/node", "$400/node")), "horizon": rng.choice(("1 year", "3 years"))}
+    changes["resale"] = {name: rng.choice(("$200", "$2,500"))}
+    if rng.random() < 0.7:
+        changes["move"] = rng.choice(("$60/node", "$900/node"))
+    data["today"] = {"nodes": [there | {"write_off": rng.choice(("$0/yr", "$2k/yr"))}], "changes": changes}
 
 
 def _capped(rng: random.Random, data: dict[str, Any], book: Book) -> None:
