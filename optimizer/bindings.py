@@ -13,7 +13,7 @@ from optimizer.most_demand import Capacity
 from optimizer.moves import latency_limits, moved, relaxed_value, step
 from optimizer.plan import Binding, Interval, Plan
 from optimizer.program import Program
-from optimizer.solved_again import ACCOUNTS, NO_FLEET, Effect, Never, Solved, answer_to, effect_of, sure
+from optimizer.solved_again import ACCOUNTS, NO_FLEET, STOPPED, Effect, Never, Solved, answer_to, effect_of, sure
 from optimizer.words import amount
 from physics.layout import Elastic
 from scenarios.schema import Scenario
@@ -116,7 +116,8 @@ def _priced(asked: _Asked, limit: Elastic, by: float, capacity: Capacity | None,
     began = time.process_time()
     effect, served = _known(limit, by, done)
     effect = effect or (_kept(asked, limit, by) if by < 0 else None) or _effect(asked, limit, by)
-    if effect is not None and served is None and capacity is not None and not limit.name.startswith("demand"):
+    more = capacity is not None and not limit.name.startswith("demand") and not asked.solved.deadline.over
+    if effect is not None and served is None and capacity is not None and more:
         served = capacity.change(limit, by, asked.progress)
         effect = None if served is None else effect
     if effect is None:
@@ -160,6 +161,8 @@ def _known(limit: Elastic, by: float, done: list[Binding]) -> tuple[Effect | Non
 
 
 def _effect(asked: _Asked, limit: Elastic, by: float) -> Effect | None:
+    if asked.solved.deadline.over:
+        return STOPPED
     kind = limit.name.split()[0]
     never: Never = "worse" if by > 0 else "better"
     stage = f"{'relax' if by > 0 else 'tighten'} {limit.name}"
@@ -167,7 +170,7 @@ def _effect(asked: _Asked, limit: Elastic, by: float) -> Effect | None:
     if kind in (*GATING, "quota") or (kind == "demand" and by < 0):
         changed = moved(asked.scenario, limit, by).scenario
         like = asked.solved.program.question
-        program, found = answer_to(changed, asked.solved.solver.options, asked.progress, stage, like)
+        program, found = answer_to(changed, asked.solved.options, asked.progress, stage, like)
     else:
         program, found = asked.solved.program, _by_column(asked, limit, by, stage)
     return None if found.why == "interrupt" else effect_of(asked.plan, asked.solved, program, found, never)
@@ -178,11 +181,12 @@ def _by_column(asked: _Asked, limit: Elastic, by: float, stage: str) -> milp.Ans
     solver, column = asked.solved.solver, np.array([limit.col])
     solver.move_columns(column, np.array([by]), np.array([by]))
     try:
-        found = solver.solve(asked.progress, stage=stage, start=_start(asked.solved, limit, by))
+        seconds = asked.solved.options.time_limit_s
+        found = solver.solve(asked.progress, stage, seconds, _start(asked.solved, limit, by))
         if found.why == "infeasible":
             problem, lower, upper = solver.problem, solver.problem.lower.copy(), solver.problem.upper.copy()
             lower[column] = upper[column] = by
-            found = sure(replace(problem, lower=lower, upper=upper), found, solver.options)
+            found = sure(replace(problem, lower=lower, upper=upper), found, asked.solved.options)
         return found
     finally:
         solver.move_columns(column, np.zeros(1), np.zeros(1))

@@ -150,14 +150,14 @@ class _Search:
         return effect.objective is not None and effect.objective[1] < min(self.alone, 0.0) - 1e-9
 
     def _solve(self, names: Names) -> Effect:
-        if len(self.known) >= MOST_QUESTIONS:
+        if len(self.known) >= MOST_QUESTIONS or self.solved.deadline.over:
             raise _Interrupted(by_hand=False)
         scenario = self.scenario
         for name in names:
             scenario = moved(scenario, *self.steps[name]).scenario
         stage = f"relax {len(names)} limits"
         like = self.solved.program.question
-        program, found = answer_to(scenario, self.solved.solver.options, self.progress, stage, like)
+        program, found = answer_to(scenario, self.solved.options, self.progress, stage, like)
         if found.why == "interrupt":
             raise _Interrupted(by_hand=True)
         return effect_of(self.plan, self.solved, program, found, "worse")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from optimizer import milp
 from optimizer.answer import Answer
 from optimizer.cross_check import cross_checked
+from optimizer.deadline import Deadline
 from optimizer.difference import node_changes
 from optimizer.effects import without_dust
 from optimizer.plan import Interval, Plan
@@ -31,6 +32,14 @@ class Solved:
     program: Program
     solver: milp.Solver
     found: milp.Answer
+    deadline: Deadline = field(default_factory=Deadline)
+    """By which solving again has to end; what was not reached is told as not settled."""
+
+    @property
+    def options(self) -> milp.Options:
+        """The solver's, in what is left of the time."""
+        options = self.solver.options
+        return replace(options, time_limit_s=min(options.time_limit_s, self.deadline.left_s))
 
     @property
     def was(self) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
 
 import numpy as np
 
 from optimizer import milp
+from optimizer.deadline import Deadline
 from optimizer.program import Program, build
 from optimizer.tables import ask
 from physics.layout import Elastic
@@ -51,8 +51,8 @@ class Switchable:
     def __init__(self, scenario: Scenario, options: milp.Options, progress: Watch | None) -> None:
         self.options = replace(options, time_limit_s=min(CHECK_S, options.time_limit_s), gap=0.01)
         self.progress = progress
-        self._budget_s, self._ends = max(LEAST_BUDGET_S, options.time_limit_s), 0.0
-        self.renew()
+        self._budget_s = max(LEAST_BUDGET_S, options.time_limit_s)
+        self._deadline = Deadline(self._budget_s)
         self.closed = build(ask(scenario, closed=True))
         self.plain = build(ask(scenario))
         self.limits = self.closed.limits()
@@ -61,12 +61,12 @@ class Switchable:
 
     def renew(self) -> None:
         """Begin another part of the search, which may take as long as the one before."""
-        self._ends = time.monotonic() + self._budget_s
+        self._deadline = Deadline(self._budget_s)
 
     @property
     def left_s(self) -> float:
         """What is left of the time for one search; 0 where all of it is spent."""
-        return min(self.options.time_limit_s, max(self._ends - time.monotonic(), 0.0))
+        return min(self.options.time_limit_s, self._deadline.left_s)
 
     def search(self, problem: milp.Problem, stage: str) -> milp.Answer:
         """One search in what is left of the time."""

@@ -13,7 +13,7 @@ from optimizer.answer import Answer
 from optimizer.inputs import fastest, scaled
 from optimizer.plan import Plan, Swing
 from optimizer.program import Program
-from optimizer.solved_again import Effect, Solved, answer_to, effect_of
+from optimizer.solved_again import STOPPED, Effect, Solved, answer_to, effect_of
 from scenarios.inputs import Input, inputs
 from scenarios.schema import Scenario
 
@@ -56,13 +56,15 @@ def _possible(scenario: Scenario, one: Input, factor: float) -> float:
 
 
 def _sorted(found: list[Swing], plan: Plan) -> list[Swing]:
-    """By the largest change of what was made least; an input with which there is no fleet comes first."""
+    """By the largest change of what was made least; an input with which there is no fleet comes first, what time did
+    not settle last."""
     carbon = plan.objective is not None and plan.objective.account.startswith("kg")
     most: dict[str, tuple[float, float]] = {}
     for line in found:
         changes = [line.usd_per_year_change, line.kg_co2e_per_year_change]
-        sizes = [abs(sum(change)) / 2 if change else np.inf for change in (changes[::-1] if carbon else changes)]
-        most[line.input] = max(most.get(line.input, (0.0, 0.0)), (sizes[0], sizes[1]))
+        unknown = np.inf if line.status == "no_fleet" else -1.0
+        sizes = [abs(sum(change)) / 2 if change else unknown for change in (changes[::-1] if carbon else changes)]
+        most[line.input] = max(most.get(line.input, (-1.0, -1.0)), (sizes[0], sizes[1]))
     return sorted(found, key=lambda line: (tuple(-size for size in most[line.input]), line.input, line.factor))
 
 
@@ -76,14 +78,20 @@ def _swing(
     progress: Watch | None,
 ) -> Swing | None:
     """One input, moved and solved; None where Ctrl-C ended it."""
-    began, options = time.process_time(), solved.solver.options
+    if solved.deadline.over:
+        return _line(one, factor, STOPPED, None, 0.0)
+    began, options = time.process_time(), solved.options
     program, found = answer_to(scaled(scenario, {one.name: factor}), options, progress, f"{one.name} x {factor:g}")
     if found.why == "interrupt":
         return None
     stay = None if program is None or found.x is None else _with_nodes_of(plan, program, options)
     stays = _stays(found, stay, options.gap)
     point = stay.x if stays and stay is not None else None
-    effect: Effect = effect_of(plan, solved, program, found, "", point, base if stays else None)
+    effect = effect_of(plan, solved, program, found, "", point, base if stays else None)
+    return _line(one, factor, effect, stays, time.process_time() - began)
+
+
+def _line(one: Input, factor: float, effect: Effect, stays: bool | None, seconds: float) -> Swing:
     return Swing(
         input=one.name,
         kind=one.kind,
@@ -98,7 +106,7 @@ def _swing(
         resolved=effect.resolved,
         fleet_stays=stays,
         node_changes=[] if stays else effect.nodes,
-        seconds=time.process_time() - began,
+        seconds=seconds,
     )
 
 

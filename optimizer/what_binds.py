@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from optimizer import milp
 from optimizer.bindings import priced_moves
+from optimizer.deadline import Deadline
 from optimizer.held_together import held_together
 from optimizer.most_demand import Capacity
 from optimizer.plan import Plan
@@ -18,6 +20,8 @@ Watch = Callable[[milp.Progress], None]
 RELAXATION = (0.05,)
 CURVE = (0.10, -0.10, 0.05, -0.05, 0.01)
 """In the order in which they are solved: where a large move changes nothing, a smaller one is not solved."""
+ONCE, MANY = 3.0, 6.0
+"""What a part of it may take, in times of the limit on one search."""
 
 
 def what_binds(
@@ -34,14 +38,18 @@ def what_binds(
     Ctrl-C keeps what is known so far; the questions after it are not asked.
     """
     parts: dict[str, object] = {}
-    go_on = True
+    go_on, solved = True, _until(solved, ONCE)
     if binding and not curves:
         parts["binding"], go_on = priced_moves(scenario, plan, solved, RELAXATION, progress)
     elif binding:
         parts, go_on = _curves(scenario, plan, solved, progress)
     if inputs and go_on:
-        parts["sensitivity"] = tornado(scenario, plan, solved, progress)
+        parts["sensitivity"] = tornado(scenario, plan, _until(solved, MANY), progress)
     return plan.model_copy(update=parts)
+
+
+def _until(solved: Solved, times: float) -> Solved:
+    return replace(solved, deadline=Deadline(times * solved.solver.options.time_limit_s))
 
 
 def _curves(scenario: Scenario, plan: Plan, solved: Solved, progress: Watch | None) -> tuple[dict[str, object], bool]:
@@ -52,10 +60,10 @@ def _curves(scenario: Scenario, plan: Plan, solved: Solved, progress: Watch | No
         most = None
     if most is None:
         return {}, False
-    priced, go_on = priced_moves(scenario, plan, solved, CURVE, progress, capacity)
+    priced, go_on = priced_moves(scenario, plan, _until(solved, MANY), CURVE, progress, capacity)
     parts: dict[str, object] = {"most_demand": most, "binding": priced}
     if go_on:
-        parts["together"] = held_together(scenario, plan, solved, priced, progress)
+        parts["together"] = held_together(scenario, plan, _until(solved, ONCE), priced, progress)
         go_on = parts["together"] is not None
     if go_on:
         parts["relaxation"] = shadow_prices(scenario, solved.solver.options, progress)

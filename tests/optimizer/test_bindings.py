@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from optimizer import bindings
+from optimizer import bindings, what_binds
 from optimizer.moves import moved, step
 from optimizer.plan import Binding, Plan
 from optimizer.solve import solve
@@ -219,3 +219,17 @@ def test_ctrl_c_keeps_what_is_priced_so_far(monkeypatch: pytest.MonkeyPatch) -> 
     plan = solve(small_scenario(limits={"budget": "$90k/yr"}), curves=True, tornado=True)
     assert plan.verified and len(plan.binding) == 2 and len(plan.most_demand) == 2
     assert plan.together is None and plan.sensitivity == []
+
+
+def test_what_time_does_not_settle_is_said_to_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(what_binds, "ONCE", 0.0)
+    monkeypatch.setattr(what_binds, "MANY", 0.0)
+    plan = solve(small_scenario(limits={"budget": "$90k/yr"}), curves=True, tornado=True)
+    assert plan.verified and plan.together is not None and not plan.together.found
+    assert {line.status for line in plan.binding} <= {"stopped", "kept", "implied"}
+    assert all(
+        line.usd_per_year_change is None and not line.resolved for line in plan.binding if line.status == "stopped"
+    )
+    inputs_asked = {line.input for line in plan.sensitivity}
+    assert inputs_asked == {one.name for one in inputs(small_scenario())}
+    assert {line.status for line in plan.sensitivity} == {"stopped"}
