@@ -8,7 +8,7 @@ from optimizer.candidates import itl_limit_s
 from optimizer.facts import caps, carbon_by_slot, closing, loss_rule, previous_slots, quotas
 from optimizer.pool_tables import pool_names, pool_tables
 from optimizer.pools import latency
-from optimizer.tables import PoolGroup, Question, may_serve, planned_demand
+from optimizer.tables import PoolGroup, Question, allowance, may_serve, planned_demand
 from optimizer.today import add_today
 from physics.layout import Columns, Counts, Flows, Hires, Layout, Loads, Pools, Requests
 
@@ -95,7 +95,12 @@ def _requests(question: Question) -> tuple[tuple[str, ...], Requests, tuple[np.n
             steps.append(shape.decode_steps)
         demand.append(planned_demand(question.scenario, work))
     requests = Requests(
-        np.array(workload), names, np.array(share), np.array(steps, dtype=float), np.concatenate(demand)
+        np.array(workload),
+        names,
+        np.array(share),
+        np.array(steps, dtype=float),
+        np.concatenate(demand),
+        allowance(question.scenario),
     )
     return tuple(question.scenario.workloads), requests, tuple(shapes_of)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from optimizer.plan import Gated, Rejected
+from optimizer.candidates import Table, itl_limit_s
+from optimizer.plan import Gated
 from optimizer.tables import Question
+from optimizer.words import amount
 
 
 def gated(question: Question) -> list[Gated]:
@@ -25,15 +27,22 @@ def gated(question: Question) -> list[Gated]:
         left = ~table.over_itl & table.allowed
         there = np.array([chip.accelerator.name in offered for chip in table.chips], dtype=bool)[table.chip]
         counts["tail_latency"], counts["capital"] = int((left & there).sum()), int((left & ~there).sum())
-        nearest = _nearest(table.rejected)
+        at, says = _nearest(table)
         for wall, ways in counts.items():
             if ways:
-                told = nearest.says if nearest is not None and nearest.wall == wall else ""
+                told = says if at == wall else ""
                 found.append(Gated(workload=table.workload.name, wall=wall, ways=ways, nearest=told))
     return found
 
 
-def _nearest(rejected: list[Rejected]) -> Rejected | None:
-    """What misses its limit by the least factor."""
-    measured = [(entry.value / entry.limit, n) for n, entry in enumerate(rejected) if entry.value and entry.limit]
-    return rejected[min(measured)[1]] if measured else None
+def _nearest(table: Table) -> tuple[str, str]:
+    """The wall, and words, of what misses its limit by the least factor; empty where nothing misses by a figure."""
+    misses = [(one.value / one.limit, one.wall, one.says) for one in table.rejected if one.value and one.limit]
+    slow = np.flatnonzero(table.over_itl & table.allowed)
+    if slow.size:
+        # The table keeps the strongest of what is too slow; the fastest may be another.
+        itl, limit = table.itl_s[slow].max(axis=1), itl_limit_s(table.workload)
+        best, row = float(itl.min()), int(slow[np.argmin(itl)])
+        says = f"{table.describe(row)} has an ITL of {amount(best, 's')}, over the limit of {amount(limit, 's')}"
+        misses = [miss for miss in misses if miss[1] != "serving"] + [(best / limit, "serving", says)]
+    return min(misses)[1:] if misses else ("", "")

@@ -81,13 +81,17 @@ def ask(
     return question
 
 
+def allowance(scenario: Scenario) -> float:
+    """Planned over asked demand: growth and the peak inside the hour."""
+    return scenario.planning.peak_factor * (1 + scenario.planning.growth)
+
+
 def planned_demand(scenario: Scenario, workload: Workload) -> np.ndarray:
     """[shape, origin, slot] requests/s with growth and the peak inside the hour."""
-    factor = scenario.planning.peak_factor * (1 + scenario.planning.growth)
     share = np.array([shape.share for shape in workload.shapes])
     none = (0.0,) * len(scenario.slots)
     by_origin = np.array([workload.demand.get(origin, none) for origin in scenario.origins])
-    return share[:, None, None] * by_origin[None, :, :] * factor
+    return share[:, None, None] * by_origin[None, :, :] * allowance(scenario)
 
 
 def _group(

@@ -45,7 +45,7 @@ def more_ways(
     kept = replace(weights, demand_kept=True)
 
     def priced(ways: Iterable[Way | None]) -> list[Repair]:
-        return [_priced(way, way.weight(weights), search, check) for way in ways if way is not None]
+        return [_priced(way, weights, search, check) for way in ways if way is not None]
 
     first = search.combination(weights)
     keeps = first is not None and not any(name.startswith("demand ") for name, _ in first.moves)
@@ -138,8 +138,11 @@ def relative(change: Change) -> float:
     return abs(change.to - change.start) / abs(start) if start else 1.0
 
 
-def _priced(way: Way, weight: float, search: Search, check: Check) -> Repair:
-    """Solve the changed question to know its price; the plan is verified like any other."""
+def _priced(way: Way, weights: Weights, search: Search, check: Check) -> Repair:
+    """Solve the changed question to know its price; the plan is verified like any other.
+
+    It weighs what its changes add up to as they are written, the margin of each included, as a single limit does.
+    """
     program = build(ask(way.scenario))
     options = replace(search.options, gap=max(search.options.gap, GAP), most_nodes=None)
     found = milp.Solver(program.problem, options).solve(search.progress, stage="price")
@@ -154,7 +157,7 @@ def _priced(way: Way, weight: float, search: Search, check: Check) -> Repair:
     return Repair(
         kind=way.kind,
         changes=list(way.changes),
-        weight=weight,
+        weight=sum(relative(change) * weights.of(change.limit or ADDITION) for change in way.changes),
         limit=way.kind,
         key=", ".join(change.key for change in way.changes),
         start="as it is",

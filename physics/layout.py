@@ -58,6 +58,8 @@ class Requests:
     decode_steps: np.ndarray
     demand: np.ndarray
     """[shape, origin, slot] planned requests/s."""
+    allowance: float = 1.0
+    """Planned over asked demand: growth and the peak inside the hour."""
 
 
 @dataclass

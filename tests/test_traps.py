@@ -10,11 +10,11 @@ import pytest
 
 import scenarios
 from optimizer import milp, pyomo_model
-from optimizer.infeasible import _Model
 from optimizer.offers import offers
 from optimizer.program import build
 from optimizer.pyomo_model import solve_with
 from optimizer.solve import solve
+from optimizer.switchable import Switchable
 from optimizer.tables import ask
 from optimizer.verify import verify
 from scenarios import ScenarioError
@@ -57,7 +57,7 @@ def test_a_conflict_is_never_empty_and_each_member_is_needed() -> None:
     scenario = small_scenario(regions=two_regions(), limits={"budget": "$30k/yr", "carbon": "1 t/yr"})
     members = {member.limit for member in solve(scenario).conflict}
     assert members
-    model = _Model(scenario, milp.Options(), None)
+    model = Switchable(scenario, milp.Options(), None)
     others = set(model.limits) - members
     assert model.possible(others) is False
     assert all(model.possible(others | {member}) for member in members)

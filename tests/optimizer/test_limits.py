@@ -9,9 +9,9 @@ import pytest
 
 import scenarios
 from optimizer import milp
-from optimizer.infeasible import _Model
 from optimizer.plan import Plan
 from optimizer.program import build
+from optimizer.switchable import Switchable
 from optimizer.tables import ask
 from tests.optimizer.cases import EXACT, Worked, optimum, small_scenario, without, work
 from tests.optimizer.limit_cases import CASES, LimitCase, three_regions
@@ -138,7 +138,7 @@ def test_the_long_capstone_has_a_minimal_conflict(shipped_plan: Shipped) -> None
     assert (plan.status, plan.exit_code, plan.stopped_by, plan.fleet) == ("infeasible", 3, "infeasible", None)
     members = {member.limit for member in plan.conflict}
     assert members and all("not shown" not in member.says for member in plan.conflict)
-    model = _Model(scenario, milp.Options(), None)
+    model = Switchable(scenario, milp.Options(), None)
     others = set(model.limits) - members
     assert members <= set(model.limits)
     assert model.possible(others) is False, "the members alone cannot hold together"
