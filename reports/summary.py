@@ -225,6 +225,8 @@ def _way_out(plan: Plan, places: Places) -> str:
     alone = [one for one in plan.repairs if one.kind == "limit"]
     helps = sorted((one for one in alone if one.to is not None), key=lambda one: (not one.verified, moved(one)))
     if not helps:
+        if any(not one.settled for one in alone):
+            return "; whether a change of a single limit alone helps was not settled in the time allowed"
         return "; no change of a single limit alone helps" if alone else ""
     less = [one for one in helps if one.limit.startswith("demand")]
     more = [one for one in helps if one not in less]
