@@ -138,8 +138,7 @@ def _repair(scenario: Scenario, model: Switchable, limit: Elastic, check: Check)
     kind = limit.name.split()[0]
     if kind in ("itl", "ttft"):
         plain = next(known for known in latency_limits(scenario) if known.name == limit.name)
-        possible = model.possible({limit.name})
-        least = _least_latency(scenario, model, plain) if possible else None if possible is False else np.nan
+        least = _least_latency(scenario, model, plain)
     else:
         least = model.least(limit)
         if least is not None and kind in ("min", "node", "region", "demand") and least >= 1 - 1e-9:
@@ -183,7 +182,7 @@ def _said(limit: Elastic, to: float | None, says: str, plan: Plan | None = None)
 def _least_latency(scenario: Scenario, model: Switchable, limit: Elastic) -> float | None:
     """Least relaxation of a latency limit that works, by pricing anew and halving the interval to 0.5 %.
 
-    None where none does, NaN where time ran out before that was known.
+    None where not even 64 times the limit does, NaN where time ran out before that was known.
     """
     undecided = False
 
@@ -194,11 +193,11 @@ def _least_latency(scenario: Scenario, model: Switchable, limit: Elastic) -> flo
         undecided |= found.x is None and found.why != "infeasible"
         return found.x is not None
 
+    if not works(LATENCY_MOST):
+        return np.nan if undecided else None
     low, high = 1.0, 2.0
-    while not works(high):
+    while high < LATENCY_MOST and not works(high):
         low, high = high, high * 2
-        if high > LATENCY_MOST:
-            return np.nan if undecided else None
     while high / low > 1 + LATENCY_STEP:
         middle = (low * high) ** 0.5
         low, high = (low, middle) if works(middle) else (middle, high)

@@ -18,6 +18,9 @@ Watch = Callable[[milp.Progress], None]
 GATES = ("itl", "ttft", "precisions", "residency")
 """Limits that decide which columns there are: they can only be switched where what they rule out is in the program."""
 CHECK_S, QUICK_S = 15.0, 5.0
+TOO_MANY = 20_000
+"""Columns beyond which what only limits rule out is asked in fractions alone: HiGHS passes its time limit there, by a
+minute where 15 s were allowed."""
 LEAST_BUDGET_S = 30.0
 """What the searches of a part may take together: as long as the search for a fleet may, and at least this long."""
 
@@ -81,6 +84,8 @@ class Switchable:
         asked = [(self._roomy, False), (self._roomy, True)]
         if any(name.split()[0] in GATES for name in dropped):
             asked += [(self._closed, False), (self._closed, True)]
+            if self.closed.problem.columns > TOO_MANY:
+                asked.pop()
         decisive, answer = asked[-1][0], None
         for program, whole in asked:
             if program is self._roomy and whole and answer is False:
