@@ -24,10 +24,12 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+from pydantic import model_validator
 
 from optimizer import milp
 from optimizer.answer import Answer
 from optimizer.held_question import fixed_program
+from optimizer.held_reasons import NO_ROUTING, SMALLEST_BREAK, rows_broken
 from optimizer.moves import relaxed_value
 from optimizer.other_goals import verified_plan
 from optimizer.plan import Part, Plan
@@ -41,7 +43,6 @@ TIME_LIMIT_S = 30.0
 WEIGHTS = {"demand": 1e4, "node": 1e2, "region": 1e2}
 """Of a whole limit broken; 1 for any other. Latency limits are not weighed: a pool that breaks one stands as it is."""
 CLOSED = ("residency", "precisions")
-SMALLEST_BREAK = 1e-6
 COST_WEIGHT = 1e-6
 
 
@@ -49,7 +50,8 @@ class Break(Part):
     """A limit of the user's that the fleet does not keep."""
 
     limit: str
-    """Name of the limit: "budget", "demand chat", "itl chat"."""
+    """Name of the limit: "budget", "demand chat", "itl chat". "no routing: ..." where no limit is to blame, with the
+    rule of every fleet that cannot be kept; then none of the demand counts as served."""
     wall: str
     unit: str
     value: float
@@ -74,6 +76,12 @@ class Held(Part):
     plan: Plan | None = None
     """The plan with its requests routed anew, verified; only where it holds and was to be checked."""
 
+    @model_validator(mode="after")
+    def _has_a_reason(self) -> Held:
+        if self.holds is False and not self.breaks:
+            raise ValueError("a fleet that does not hold has a reason")
+        return self
+
 
 def held(scenario: Scenario, plan: Plan, *, check: bool = True) -> Held:
     """Hold a plan against a scenario, usually one of `optimizer.inputs.scaled`.
@@ -92,9 +100,11 @@ def held(scenario: Scenario, plan: Plan, *, check: bool = True) -> Held:
         return _stopped(found)
     elastic = _elastic(program)
     found = milp.Solver(elastic.problem, options).solve()
+    if found.why == "infeasible":
+        return Held(holds=False, breaks=_hard_rows(program, options), accounts={})
     if found.x is None or found.why == "interrupt":
         return _stopped(found)
-    return Held(holds=False, breaks=list(_breaks(elastic, found.x)), **_bill(program, found.x))
+    return Held(holds=False, breaks=_named(elastic, found.x), **_bill(program, found.x))
 
 
 def _idle_allowed(program: Program) -> milp.Problem:
@@ -107,8 +117,6 @@ def _idle_allowed(program: Program) -> milp.Problem:
 
 
 def _stopped(found: milp.Answer) -> Held:
-    if found.why == "infeasible":  # what no limit of the user's explains, such as a pool without its nodes
-        return Held(holds=False, breaks=[], accounts={})
     return Held(holds=None, stopped="interrupt" if found.why == "interrupt" else "time_limit", breaks=[], accounts={})
 
 
@@ -131,17 +139,35 @@ def _elastic(program: Program) -> Program:
     return replace(program, problem=replace(problem, upper=upper, cost=cost, offset=0.0))
 
 
-def _breaks(program: Program, x: np.ndarray) -> Iterator[Break]:
-    """Limits that are relaxed at a point, with what is reached."""
+def _hard_rows(program: Program, options: milp.Options) -> list[Break]:
+    """The rules of every fleet that no move of a limit can keep, such as replicas without their nodes."""
+    rows = rows_broken(program, options) or [("serving", "the rules of a fleet cannot all be kept")]
+    return [no_routing(wall, says) for wall, says in rows]
+
+
+def no_routing(wall: str, says: str) -> Break:
+    """The reason where no limit is one."""
+    name = f"{NO_ROUTING}: {says}"
+    return Break(limit=name, wall=wall, unit="share of demand", value=1.0, reached=0.0, by=1.0)
+
+
+def _named(program: Program, x: np.ndarray) -> list[Break]:
+    """What breaks; where all of it is smaller than what is told, the one that has to give most."""
+    found = list(_breaks(program, x, SMALLEST_BREAK))
+    return found or sorted(_breaks(program, x, -np.inf), key=lambda one: -one.by)[:1]
+
+
+def _breaks(program: Program, x: np.ndarray, least: float) -> Iterator[Break]:
+    """Limits that are relaxed at a point by more than the least that is told, with what is reached."""
     answer = Answer(program, x)
     for limit in program.layout.elastics:
         by = float(x[limit.col])
-        if by <= SMALLEST_BREAK:
+        if by <= least:
             continue
         kind = limit.name.split()[0]
         reached = _late(program, answer, limit) if kind in ("itl", "ttft") else relaxed_value(limit, by)
         away = abs(reached / limit.value - 1.0) if limit.value else by
-        if away > SMALLEST_BREAK:
+        if away > least:
             yield Break(limit=limit.name, wall=limit.wall, unit=limit.unit, value=limit.value, reached=reached, by=away)
 
 

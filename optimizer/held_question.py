@@ -15,6 +15,7 @@ from optimizer.plan import FleetLine, Plan
 from optimizer.pools import Latency, Node, Variants, _tags, _usable, latency
 from optimizer.program import Program, written
 from optimizer.tables import PoolGroup, Question, node_of
+from optimizer.today import standing
 from scenarios.errors import Problem, ScenarioError
 from scenarios.schema import Scenario
 from scenarios.schema_demand import Workload
@@ -54,7 +55,8 @@ def fixed_program(scenario: Scenario, plan: Plan) -> Program:
     """
     question, pools = _question(scenario, plan)
     layout = layout_of(question)
-    nodes = np.array([[line.by_slot.get(slot, 0) for slot in layout.slots] for line in plan.nodes], dtype=float)
+    nodes = np.zeros(layout.hires.col.shape)
+    nodes[: len(plan.nodes)] = [[line.by_slot.get(slot, 0) for slot in layout.slots] for line in plan.nodes]
     layout.hires.most_nodes = nodes.max(axis=1)
     program = written(question, layout)
     lower, upper = program.problem.lower.copy(), program.problem.upper.copy()
@@ -66,7 +68,7 @@ def fixed_program(scenario: Scenario, plan: Plan) -> Program:
 def _question(scenario: Scenario, plan: Plan) -> tuple[Question, list[_Pool]]:
     """The question of the plan's nodes and pools alone, and the pools in the order of its layout."""
     pools, order = _pools(plan), []
-    found = Offers(_hires(scenario, plan), [])
+    found = Offers([*_hires(scenario, plan), *_switched_off(scenario, plan)], [])
     tables = [
         _table(scenario, workload, [pool.way for pool in pools if pool.workload == name])
         for name, workload in scenario.workloads.items()
@@ -104,6 +106,13 @@ def _hires(scenario: Scenario, plan: Plan) -> list[Hire]:
             raise _refused(scenario, f"the plan has {what}, and the scenario does not offer it")
         found.append(hire)
     return found
+
+
+def _switched_off(scenario: Scenario, plan: Plan) -> list[Hire]:
+    """Offers of today's nodes of which none runs in the plan: without them a node could only be retired or moved."""
+    running = {(line.region, line.offer, line.procurement) for line in plan.nodes}
+    off = {place for place, nodes in standing(scenario).items() if nodes.fixed} - running
+    return [h for h in offers(scenario, twins=True).hires if (h.region, h.offer, h.procurement) in off]
 
 
 def _table(scenario: Scenario, workload: Workload, ways: list[Way]) -> Table:

@@ -18,7 +18,7 @@ import numpy as np
 
 from optimizer import milp
 from optimizer.effects import without_dust
-from optimizer.held import Break, held
+from optimizer.held import Break, held, no_routing
 from optimizer.holding_search import Found, Search, Watch
 from optimizer.other_goals import verified_plan
 from optimizer.plan import SCHEMA_VERSION, Amount, Interval, Lock, Part, Plan
@@ -207,8 +207,12 @@ def _draws(
             routed = verified_plan(program, replace(answer, x=drained(program, answer.x)), options)
             lines.append(HeldDraw(number=k, factors=said, holds=True, accounts=routed.accounts))
             continue
-        broken = held(program.question.scenario, plan, check=False)
-        lines.append(HeldDraw(number=k, factors=said, holds=False, accounts=broken.accounts, breaks=broken.breaks))
+        # A pool may run as full as its exact size allows, so that a draw may hold that the search gave up.
+        there = held(program.question.scenario, plan)
+        breaks = there.breaks if there.holds is not None else [no_routing("serving", "none was found in time")]
+        lines.append(
+            HeldDraw(number=k, factors=said, holds=there.holds is True, accounts=there.accounts, breaks=breaks)
+        )
     return lines
 
 

@@ -213,16 +213,16 @@ def _prefer(
     scale: float,
     scope: str,
 ) -> None:
-    """Fix what the rule of a loss makes as large as it can be: all requests, or first the least share of any."""
+    """Fix what the rule of a loss makes as large as it can be: all requests, or first the least share of any origin."""
     everything = dict.fromkeys(columns.values(), 1.0)
     if not everything:
         return
     if scope == "each":
         share = program.column(0.0, 1.0)
-        for each, rate in demand.items():
-            if rate > 0.0:
-                served = {c: 1.0 for (s, o, _), c in columns.items() if (s, o) == each}
-                program.row({**served, share: -rate / scale}, lower=0.0)
+        for origin in dict.fromkeys(origin for _, origin in demand):
+            rate = sum(rate for (_, other), rate in demand.items() if other == origin)
+            served = {c: 1.0 for (_, other, _), c in columns.items() if other == origin}
+            program.row({**served, share: -rate / scale}, lower=0.0)
         best = program.maximum({share: 1.0})
         program.row({share: 1.0}, lower=(best.columns[share] if best else 0.0) * (1 - 1e-7))
     most = program.maximum(everything)

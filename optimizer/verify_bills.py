@@ -95,7 +95,7 @@ def fleet_bill(fleet: Fleet) -> Bill:
     return bill
 
 
-def _unknown(fleet: Fleet) -> dict[str, str]:
+def unknown(fleet: Fleet) -> dict[str, str]:
     """Accounts that rest on an unknown figure, and which."""
     absent: dict[str, str] = {}
     for key in fleet.nodes:
@@ -118,7 +118,7 @@ def check_bills(fleet: Fleet, plan: Plan, findings: Findings) -> dict[str, float
         account, part, region, offer = key
         where = f"{account}, {part}" + (f", {offer} in {region}" if offer else "")
         findings.same(where, said.get(key, 0.0), own.get(key, 0.0), size=0.1 * accounts.get(account, 0.0))
-    absent = _unknown(fleet)
+    absent = unknown(fleet)
     for account, value in accounts.items():
         if account in absent:
             findings.hold(account not in plan.accounts, f"{account}: {absent[account]}, so the account must be absent")

@@ -264,7 +264,7 @@ class Judge:
         """Share that can be served by some pools, with what is left of an offer in one region on top."""
         scope, enough = rule.scope, rule.share
         if len(self.scenario.workloads[workload].shapes) > 1:
-            key: object = (workload, slot, scope, tuple(sorted((str(s.key), s.replicas) for s in stocks)))
+            key: object = (workload, slot, scope, frozenset((s.key, s.replicas) for s in stocks))
             if key not in self._served:
                 servers = [self.server(stock) for stock in stocks if stock.replicas]
                 self._served[key] = most_served_mix(self.world, workload, slot, servers, scope).share

@@ -9,6 +9,7 @@ from optimizer.verify_fleet import Fleet
 from optimizer.verify_nodes import NodeFacts
 from optimizer.verify_today import fates_of, off_devices
 from optimizer.verify_types import FLOW_RELATIVE, Findings
+from optimizer.verify_world import World
 
 
 def devices_by_slot(fleet: Fleet) -> dict[tuple[str, str, str], int]:
@@ -111,7 +112,11 @@ def check_spot(fleet: Fleet, findings: Findings) -> None:
 
 def asked(fleet: Fleet, workload: str, slot: str) -> float:
     """Planned requests a second of a workload in a slot."""
-    world = fleet.world
+    return asked_of(fleet.world, workload, slot)
+
+
+def asked_of(world: World, workload: str, slot: str) -> float:
+    """The same, before there is a fleet."""
     shapes = range(len(world.scenario.workloads[workload].shapes))
     return sum(world.demand(workload, s, origin, slot) for s in shapes for origin in world.scenario.origins)
 

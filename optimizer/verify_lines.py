@@ -46,8 +46,11 @@ def check_names(world: World, plan: Plan, findings: Findings) -> bool:
     return len(findings.failures) == before
 
 
-def check_lines(fleet: Fleet, findings: Findings) -> None:
-    """Each fleet line runs within memory, precision, link domain and node, and its own numbers agree."""
+def check_lines(fleet: Fleet, findings: Findings, said: Findings) -> None:
+    """Each fleet line runs within memory, precision, link domain and node, and its own numbers agree.
+
+    `said` keeps what the plan says of itself and would be no fault of its fleet.
+    """
     for line in fleet.plan.fleet or ():
         way, facts = way_of(line), fleet.world.node(node_key(line))
         assert isinstance(facts, NodeFacts)
@@ -65,10 +68,10 @@ def check_lines(fleet: Fleet, findings: Findings) -> None:
         says = f"{way}: tensor parallel degree {line.tensor_parallel} leaves the link domain of {facts.link_domain}"
         findings.hold(line.tensor_parallel <= facts.link_domain, says)
         own = basis(fleet.world.scenario.workloads[line.workload], way)
-        findings.hold(line.basis == own, f"{way}: the plan calls it {line.basis}, it is {own}")
+        said.hold(line.basis == own, f"{way}: the plan calls it {line.basis}, it is {own}")
         _check_counts(line, facts, findings)
         if not wrong:
-            _check_predictions(fleet.world, line, findings)
+            _check_predictions(fleet.world, line, said)
 
 
 def _check_predictions(world: World, line: FleetLine, findings: Findings) -> None:

@@ -82,7 +82,10 @@ class _Flows:
         return sorted({self.world.budget_s(self.workload, origin, region) for origin in origins})
 
     def best(self, scope: str) -> Served:
-        """Most requests in total, or (scope `each`) the largest share that every shape and origin can have at once."""
+        """Most requests in total, or (scope `each`) the largest share that every origin can have at once.
+
+        The share of an origin is that of its requests of all shapes together: one may be served less than another.
+        """
         asked = sum(self.demand.values())
         if asked <= 0.0:
             return Served(0.0, 1.0)
@@ -90,8 +93,10 @@ class _Flows:
         share_column = None
         if scope == "each":
             share_column = self.program.column(0.0, 1.0)
-            for (shape, origin), rate in self.demand.items():
-                self.program.row({**self.of(shape, origin), share_column: -rate / self.scale}, lower=0.0)
+            for origin in dict.fromkeys(origin for _, origin in self.demand):
+                rate = sum(rate for (_, other), rate in self.demand.items() if other == origin)
+                served = {column: 1.0 for (_, other, _), column in self.columns.items() if other == origin}
+                self.program.row({**served, share_column: -rate / self.scale}, lower=0.0)
             point = self.program.maximum({share_column: 1.0})
             share = min(1.0, max(0.0, point.columns[share_column])) if point else 0.0
             self.program.row({share_column: 1.0}, lower=share * (1 - 1e-9))

@@ -216,8 +216,11 @@ def number_of_changes(world: World, fates: Fates, most: Counter[NodeKey]) -> int
 # ---- the plan's own words ----
 
 
-def check_changes(world: World, plan: Plan, findings: Findings) -> bool:
-    """The plan's changes: names, balance, permission, number and money; whether every line speaks of what can be."""
+def check_changes(world: World, plan: Plan, findings: Findings, said: Findings) -> bool:
+    """The plan's changes: names, balance, permission, number and money; whether every line speaks of what can be.
+
+    `said` keeps what the plan says of their cost.
+    """
     if world.scenario.today is None:
         return findings.hold(not plan.changes, "the plan changes a fleet that the scenario does not state")
     if not all(_known(world, line, findings) for line in plan.changes):
@@ -233,8 +236,8 @@ def check_changes(world: World, plan: Plan, findings: Findings) -> bool:
     _check_rented(world, plan, most, findings)
     for line in plan.changes:
         where = f"{line.kind} {line.nodes} of {key_of(line)}"
-        findings.same(f"{where}: paid once", line.one_off_usd, one_off(world, line))
-        findings.same(f"{where}: a year", line.usd_per_year, _yearly(world, plan, line), size=abs(line.one_off_usd))
+        said.same(f"{where}: paid once", line.one_off_usd, one_off(world, line))
+        said.same(f"{where}: a year", line.usd_per_year, _yearly(world, plan, line), size=abs(line.one_off_usd))
     return True
 
 

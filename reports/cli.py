@@ -138,11 +138,12 @@ def verify(
     plan: Annotated[str, typer.Argument(metavar="PLAN.json", help="A plan written by --output or --json.")],
     as_json: options.Json = False,
     confidence: options.Confidence = "",
+    quiet: options.Quiet = False,
 ) -> None:
     """Check a plan against a scenario by plain arithmetic, every loss acted out. Exit code 5 when it does not hold."""
     from reports.run import check
 
-    raise typer.Exit(check(_load(scenario), plan, as_json, confidence))
+    raise typer.Exit(check(_load(scenario), plan, as_json, confidence, quiet))
 
 
 app.command()(repair)

@@ -121,15 +121,19 @@ def _answer(name: str, scenario_name: str, quiet: bool, binding: bool) -> tuple[
 
 def _hold(plan: Plan, scenario: Scenario) -> None:
     """Only a plan that holds for its scenario leaves the house; a written one may have been changed since."""
-    from optimizer.verify import verify
-    from reports.words import plain
+    from optimizer.verify_versions import OtherVersion
+    from reports.checking import checked, differences
+    from reports.words import listed, plain
 
-    checked = verify(scenario, plan)
-    if not checked.passed:
+    found = checked(scenario, plan)
+    if not found.passed:
         print("the plan does not hold for its scenario, so it is not exported:", file=sys.stderr)
-        for failure in checked.failures[:_FAILURES_TOLD]:
+        for failure in found.failures[:_FAILURES_TOLD]:
             print(f"  - {plain(failure)}", file=sys.stderr)
         raise typer.Exit(INTERNAL)
+    if isinstance(found, OtherVersion):
+        differs = f"; limits that differ: {listed(differences(found))}" if found.differs else ""
+        print(f"note: its fleet holds for this version too{differs}", file=sys.stderr)
 
 
 def _tables(plan: Plan, to: Target, output: str) -> list[Path]:

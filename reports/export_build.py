@@ -164,10 +164,17 @@ def _pool(
         capacity_requests_per_s=line.capacity_requests_per_s,
         may_be_down=min(on_node, line.replicas) if promised else None,
         serves=line.serves,
+        receives=[origin for origin in line.serves if line.requests_per_s > 0 and origin in _sent(plan, line)],
         engine_arguments=_arguments(line, None if workload.request_source else longest, as_it_is)
         if workload.engine == ENGINE
         else [],
     )
+
+
+def _sent(plan: Plan, line: FleetLine) -> set[str]:
+    """Origins whose requests of a workload the plan sends to a region."""
+    place = (line.workload, line.region)
+    return {flow.origin for flow in plan.flows if (flow.workload, flow.region) == place and flow.requests_per_s > 0}
 
 
 def _parallel(line: FleetLine) -> str:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from optimizer.plan import Part
 
-VERSION = "1.0"
+VERSION = "1.1"
 FILL_IN = "FILL-IN"
 """How a value begins that only the user can know."""
 Procurement = Literal["owned", "reserved", "on_demand", "spot"]
@@ -30,6 +30,11 @@ class Answers(Part):
     argosy: str
     usd_per_year: float | None
     kg_co2e_per_year: float | None
+
+    @property
+    def called(self) -> str:
+        """The title, or the name where there is none."""
+        return self.title or self.scenario
 
     @property
     def made_by(self) -> str:
@@ -87,7 +92,9 @@ class Pool(Part):
     may_be_down: int | None
     """Replicas that one node can hold, where the plan serves its share without them; None: nothing is promised."""
     serves: list[str]
-    """Origins that it is fast enough for."""
+    """Origins that it is fast enough for, whether or not the plan sends their requests here."""
+    receives: list[str]
+    """Those of them whose requests the plan sends to this region in some slot; none where the pool carries nothing."""
     engine_arguments: list[str]
     """Arguments of `vllm serve` after the model; empty for another engine."""
 

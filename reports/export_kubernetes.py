@@ -60,7 +60,7 @@ def _annotations(made: Deployment, region: Region, pool: Pool) -> dict[str, str]
         "argosy/load-requests-per-s": f"{pool.requests_per_s:.6g}",
         "argosy/capacity-at-the-mix-requests-per-s": f"{pool.capacity_requests_per_s:.6g}",
         "argosy/replicas-by-slot": json.dumps(pool.replicas_by_slot, ensure_ascii=False),
-        "argosy/serves-origins": json.dumps(pool.serves, ensure_ascii=False),
+        "argosy/serves-origins": json.dumps(pool.receives, ensure_ascii=False),
     }
 
 
@@ -85,7 +85,7 @@ def _held_as(region: Region, group: NodeGroup) -> str:
 
 
 def _header(made: Deployment, region: Region, pools: list[dict[str, Any]]) -> Iterator[str]:
-    yield f"{region.region}: its part of the plan for {made.answers.title}"
+    yield f"{region.region}: its part of the plan for {made.answers.called}"
     yield made.answers.made_by
     yield "Nodes that have to be there:"
     groups = {(group.offer, group.procurement): group for group in region.node_groups}

@@ -100,7 +100,7 @@ def _disk_gb(models: list[ServedModel]) -> int:
 
 def _header(made: Deployment, region: Region, group: NodeGroup, infra: str) -> Iterator[str]:
     held = f"{group.nodes} x {group.offer} ({group.procurement}) in {region.region}"
-    yield f"{held}, of the plan for {made.answers.title}"
+    yield f"{held}, of the plan for {made.answers.called}"
     yield made.answers.made_by
     yield f"sky launch -c {group.name} --secret HF_TOKEN {group.name}.yaml"
     if FILL_IN in infra:

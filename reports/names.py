@@ -44,6 +44,8 @@ class Places:
 
         >>> Places().limit("quota b200-sxm aws/us-east-1"), Places().limit("itl chat"), Places().limit("budget")
         ('the quota of B200 in aws/us-east-1', 'the ITL limit of chat', 'the budget')
+        >>> Places().limit("no routing: replicas lie inside whole nodes")
+        'no routing exists (replicas lie inside whole nodes)'
         """
         kind, _, of = name.partition(" ")
         if kind == "quota" and " " in of:
@@ -51,6 +53,8 @@ class Places:
             return f"the quota of {device(accelerator)} in {self.city(region)}"
         if name.startswith("site power "):
             return f"the site power of {self.city(name.removeprefix('site power '))}"
+        if name.startswith("no routing: "):
+            return f"no routing exists ({plain(name.removeprefix('no routing: '))})"
         if name in _LIMITS:
             return _LIMITS[name]
         if kind in _LIMITS_OF and of:

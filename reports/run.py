@@ -206,37 +206,28 @@ def put(content: Content, as_markdown: bool = False) -> None:
     show(content, console())
 
 
-def check(scenario: Scenario, plan_file: str, as_json: bool, confidence: str = "") -> int:
+def check(scenario: Scenario, plan_file: str, as_json: bool, confidence: str = "", quiet: bool = False) -> int:
     """Check a written plan against a scenario, by plain arithmetic; the exit code.
 
-    A plan made with more confidence than the file asks for (`solve --confidence`) is held to its own.
+    A plan made with more confidence than the file asks for (`solve --confidence`) is held to its own. Of a plan for
+    another version of the scenario the fleet is judged.
     """
-    from optimizer.verify import verify
-    from reports.words import count, plain
+    from reports.checking import checked, told
 
     plan, scenario = read_plan(plan_file), confident(scenario, confidence)
     asked = scenario.planning.confidence
     if not confidence and plan.confidence is not None and (asked is None or plan.confidence > asked):
         scenario = confident(scenario, f"{plan.confidence!r}")
-        print(f"note: the plan was made with confidence {plan.confidence:g}; it is checked with that", file=sys.stderr)
-    if plan.lock.scenario_sha256 != scenario.digest:
-        print(
-            "note: the plan was made for another version of this scenario; it is checked against this one",
-            file=sys.stderr,
-        )
+        if not quiet:
+            print(
+                f"note: the plan was made with confidence {plan.confidence:g}; it is checked with that", file=sys.stderr
+            )
     if plan.fleet is None:
         raise wrong_flag(
             "PLAN", f"{plan_file} holds no fleet (its status is {plan.status})", "there is nothing to check"
         )
-    found = verify(scenario, plan)
-    if as_json:
-        print(found.model_dump_json(indent=2))
-    elif found.passed:
-        print(f"The plan holds: {count(found.checks, 'check')}, each loss acted out, none fails.")
-    else:
-        print(f"The plan does not hold: {len(found.failures):,} of {count(found.checks, 'check')} fail.")
-        for failure in found.failures:
-            print(f"  - {plain(failure)}")
+    found = checked(scenario, plan)
+    print(found.model_dump_json(indent=2) if as_json else "\n".join(told(found, plan, scenario)))
     return 0 if found.passed else INTERNAL
 
 

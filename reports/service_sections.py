@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from optimizer.plan import Loss, Plan, ReadingLine
-from reports.content import Bullets, Paragraph, Section, Table, columns, section
-from reports.words import percent, percentile, plain, rate, spoken, together
+from optimizer.plan import Loss, NodeLine, Plan, ReadingLine
+from reports.content import Bullets, Section, Table, columns, section
+from reports.words import listed, percent, percentile, plain, rate, spoken, together
 
 
 def service(plan: Plan) -> Section | None:
@@ -71,12 +71,51 @@ def losses(plan: Plan) -> Section | None:
     """The worst slot of each loss, worst first; many of one kind are told by their worst."""
     if not plan.losses:
         return None
-    parts: list[Table | Paragraph] = []
+    parts: list[Table | Bullets] = []
     for what in ("node", "region"):
         found = [loss for loss in plan.losses if loss.what == what]
         if found:
             parts.append(_loss_table(what, _worst_slots(found)))
-    return section("losses", "What a loss leaves", parts)
+    says = [*_kinds_together(plan), *_empty_nodes(plan)]
+    return section("losses", "What a loss leaves", [*parts, Bullets(tuple(says))] if says else parts)
+
+
+def _kinds_together(plan: Plan) -> list[str]:
+    """What the share means where a workload has several kinds of request."""
+    lost = {loss.workload for loss in plan.losses}
+    kinds = {(flow.workload, flow.shape) for flow in plan.flows if flow.workload in lost}
+    several = [name for name in sorted(lost) if sum(workload == name for workload, _ in kinds) > 1]
+    if not several:
+        return []
+    return [
+        f"The share of {listed(several)} counts its kinds of request together: after a loss more of one kind may be "
+        "turned away than of another."
+    ]
+
+
+def _empty_nodes(plan: Plan) -> list[str]:
+    """Spare nodes are no help in these figures."""
+    empty = sum(_empty(plan, node) for node in plan.nodes)
+    if not empty:
+        return []
+    stand, them = ("node stands empty and is", "it") if empty == 1 else ("nodes stand empty and are", "them")
+    return [f"{empty:,} {stand} not counted on in these figures: they are what is left until replicas run on {them}."]
+
+
+def _empty(plan: Plan, node: NodeLine) -> int:
+    """Nodes of a kind that the fleet leaves free in every slot; sizes of replicas divide a node, or fill whole ones."""
+    free = []
+    kind = (node.region, node.offer, node.procurement)
+    for slot, nodes in node.by_slot.items():
+        used = sum(
+            entry.replicas * line.tensor_parallel * line.pipeline_parallel
+            for line in plan.lines
+            if (line.region, line.offer, line.procurement) == kind
+            for entry in line.by_slot
+            if entry.slot == slot
+        )
+        free.append(nodes - -(-used // node.devices_per_node))
+    return max(min(free, default=0), 0)
 
 
 def _worst_slots(found: list[Loss]) -> list[Loss]:

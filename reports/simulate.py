@@ -190,10 +190,10 @@ def _question(name: str, scenario_name: str, quiet: bool) -> tuple[Plan, Scenari
     plan, scenario = question(name, scenario_name, quiet)
     if plan.fleet is None:
         raise wrong_flag("PLAN", f"{name} holds no fleet (its status is {plan.status})", "there is nothing to play")
-    from optimizer.verify import verify
+    from reports.checking import checked
 
-    checked = verify(scenario, plan)
-    if not checked.passed:
+    found = checked(scenario, plan)
+    if not found.passed:
         hint = "`argosy verify SCENARIO PLAN.json` tells all; is it the right --scenario?"
-        raise wrong_flag("PLAN", f"{name} does not hold for this scenario: {checked.failures[0]}", hint)
+        raise wrong_flag("PLAN", f"{name} does not hold for this scenario: {found.failures[0]}", hint)
     return plan, scenario

@@ -75,7 +75,7 @@ def _shapes(rng: random.Random, changes: dict[str, Any], workload: dict[str, Any
     workload["ttft"] = {"limit": f"{rng.choice((800, 1500, 4000))} ms", "percentile": 99}
     workload["demand"] = {"east": rng.choice((4.0, 9.0, 16.0))}
     if rng.random() < 0.4:
-        changes["failures"] = {"node": {"served": "60%", "scope": "total"}}
+        changes["failures"] = {"node": {"served": "60%", "scope": rng.choice(("total", "each"))}}
 
 
 def _slots(rng: random.Random, changes: dict[str, Any], workload: dict[str, Any]) -> None:

@@ -30,6 +30,9 @@ QUESTIONS = {
     "spot": (20, 12),
     "today": (36, 10),
     "mixed": (60, 3),
+    "shapes, node loss": (30, 18),
+    "shapes, region loss": (30, 25),
+    "shapes, spot loss": (30, 15),
 }
 # Ties in cost are broken by carbon, at this many USD a kilogram; ties in another account by cost.
 TIE_BREAK = {"cost": ("kg_co2e_per_year", 1e-5)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from optimizer import milp
-from optimizer.held import held
+from optimizer.held import Held, held
 from optimizer.inputs import inputs, scaled
 from optimizer.plan import Plan
 from optimizer.program import build
@@ -76,7 +76,10 @@ def test_what_breaks_is_told_by_how_much(small: tuple[Scenario, Plan]) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "seed"),
-    [("node loss", 1), ("node loss", 2), ("slots", 1), ("shapes", 2), ("spot", 1), ("shared", 2), ("classes", 2)],
+    [
+        *(("node loss", 1), ("node loss", 2), ("slots", 1), ("shapes", 2), ("spot", 1), ("shared", 2), ("classes", 2)),
+        *(("today", 5), ("today", 30), ("shapes, node loss", 1), ("shapes, region loss", 2), ("shapes, spot loss", 3)),
+    ],
 )
 def test_held_agrees_with_the_question_at_the_same_counts(kind: str, seed: int) -> None:
     """The whole question with the plan's counts given says the same, and the check passes what holds."""
@@ -93,6 +96,52 @@ def test_held_agrees_with_the_question_at_the_same_counts(kind: str, seed: int) 
             assert found.plan is not None and verify(changed, found.plan).passed
         else:
             assert found.breaks
+
+
+TODAY = {
+    "nodes": [
+        {"region": EAST, "accelerator": "l40s", "nodes": 4},
+        {"region": EAST, "accelerator": "h100-sxm", "nodes": 2},
+    ],
+    "changes": {"limit": 0},
+}
+
+
+@pytest.fixture(scope="module")
+def idle() -> tuple[Scenario, Plan]:
+    """A fleet of today of which one kind of node is switched off altogether."""
+    scenario = small_scenario(today=TODAY)
+    plan = solve(scenario, binding=False)
+    kinds = {line.accelerator for line in plan.nodes}
+    assert any(one.kind == "off" and one.accelerator not in kinds for one in plan.changes)
+    return scenario, plan
+
+
+def test_nodes_of_today_that_are_all_switched_off_stay_so(idle: tuple[Scenario, Plan]) -> None:
+    scenario, plan = idle
+    found = held(scenario, plan)
+    assert found.holds and not found.breaks
+    assert found.plan is not None and verify(scenario, found.plan).passed
+    assert found.accounts["usd_per_year"] == pytest.approx(plan.accounts["usd_per_year"], rel=1e-6)
+    less = held(scaled(scenario, {"demand of chat": 0.95}), plan)
+    assert less.holds and less.plan is not None
+    more = held(scaled(scenario, {"demand of chat": 4.0}), plan)
+    assert [one.limit for one in more.breaks] == ["demand chat"]
+
+
+def test_a_fleet_without_its_nodes_is_told_by_the_row_that_it_breaks(small: tuple[Scenario, Plan]) -> None:
+    """Nothing that a limit could give would help: then the reason is a rule of every fleet."""
+    scenario, plan = small
+    fewer = [line.model_copy(update={"nodes": 1, "by_slot": dict.fromkeys(line.by_slot, 1)}) for line in plan.nodes]
+    found = held(scenario, plan.model_copy(update={"nodes": fewer}))
+    assert found.holds is False
+    assert [one.limit for one in found.breaks] == ["no routing: replicas lie inside whole nodes"]
+    assert found.breaks[0].wall == "locality" and found.breaks[0].by > 0
+
+
+def test_what_does_not_hold_has_a_reason() -> None:
+    with pytest.raises(ValueError, match="reason"):
+        Held(holds=False, breaks=[], accounts={})
 
 
 def _fixed(scenario: Scenario, plan: Plan) -> bool:

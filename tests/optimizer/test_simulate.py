@@ -19,6 +19,7 @@ from optimizer.verify import losses
 from physics.pricing import gather, hardware, price
 from scenarios import measured
 from scenarios.schema_demand import Shape
+from tests.optimizer.cases import chat, small_scenario
 
 SAMPLE = Path(__file__).parents[1] / "physics" / "silicon_sample.csv"
 
@@ -67,6 +68,27 @@ def test_after_a_loss_as_much_is_routed_as_the_independent_check_says(fleet: Sim
         assert states
         for key, rate in served.items():
             assert rate == pytest.approx(said[key], rel=1e-5)
+
+
+def test_kinds_of_request_are_routed_together_after_a_loss() -> None:
+    """As the check says, also where the share is asked of every origin and a workload has two kinds of request."""
+    long = {"name": "long", "share": 0.5, "prompt_tokens": 3000, "output_tokens": 400}
+    short = {"name": "short", "share": 0.5, "prompt_tokens": 200, "output_tokens": 100}
+    scenario = small_scenario(
+        workloads=chat(requests=[short, long], ttft={"limit": "4 s", "percentile": 99}, demand={"east": 12.0}),
+        failures={"node": {"served": "80%"}},
+    )
+    plan = optimizer.solve(scenario, binding=False)
+    fleet, slot = SimulatedFleet(scenario, plan), scenario.slots[0].name
+    left = {loss.where: loss for loss in plan.losses if loss.what == "node"}
+    assert any(0.8 <= loss.served_share < 0.99 for loss in left.values())
+    shed = False
+    for state in fleet.states(slot, "nodes"):
+        routes = fleet.routes_after(state)
+        assert sum(routes.values()) >= left[state.where].served_requests_per_s * (1 - 1e-5)
+        by_shape = [sum(rate for key, rate in routes.items() if key[1] == shape) for shape in (0, 1)]
+        shed = shed or by_shape[1] < by_shape[0] * (1 - 1e-3)
+    assert shed, "long requests are turned away before short ones"
 
 
 def test_a_plan_played_whole_and_after_each_loss(small: tuple[scenarios.Scenario, Plan]) -> None:

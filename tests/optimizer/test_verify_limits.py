@@ -42,7 +42,7 @@ LIMITS: dict[str, tuple[dict[str, Any], str]] = {
     "spare nodes": ({"planning__spare_nodes": 9}, "devices used of"),
     "a node's loss": ({"failures__node": {"served": "100%", "scope": "each"}}, "share served of"),
     "two nodes' loss": (
-        {"planning__maintenance_nodes": 3, "failures__node": {"served": "90%", "scope": "each"}},
+        {"planning__maintenance_nodes": 3, "failures__node": {"served": "95%", "scope": "each"}},
         "share served of",
     ),
     "a region's loss": ({"failures__region": {"served": "90%", "scope": "total"}}, "share served of"),

@@ -205,6 +205,22 @@ def test_each_origin_keeps_its_share() -> None:
         assert loss.required_share == 0.1
 
 
+def test_each_counts_the_kinds_of_request_of_an_origin_together() -> None:
+    """What is left goes to the cheap kind first: a quarter of one kind shed is an eighth of both."""
+    data = copy.deepcopy(QUESTION)
+    long = {"name": "long", "share": "50%", "prompt_tokens": 2000, "output_tokens": 600}
+    data["workloads"]["chat"]["requests"] = [data["workloads"]["chat"]["requests"][0] | {"share": "50%"}, long]
+    short, slow = Judge(from_mapping(data)).world.rates(WAY)
+    # After the loss four replicas are left, at 80 %. They carry all short requests and three quarters of the long ones.
+    each = 4 * 0.8 / (1 / short + 0.75 / slow)
+    data["workloads"]["chat"]["demand"] = {"boston": 2 * each}
+    for scope in ("each", "total"):
+        data["failures"] = {"node": {"served": "80%", "scope": scope}}
+        (loss,) = (loss for loss in losses(from_mapping(data), plan((EAST, 4), (EAST, 4))) if loss.what == "node")
+        assert loss.served_share == pytest.approx(0.875)
+        assert loss.served_requests_per_s == pytest.approx(2 * each * 0.875)
+
+
 def counts(**replicas: int) -> dict[tuple[PoolKey, str], tuple[int, ...]]:
     """Replicas by region, `east` and `west`."""
     regions = {"east": EAST, "west": WEST}
@@ -253,6 +269,20 @@ def test_the_judge_keeps_a_node_on_rather_than_start_it_anew() -> None:
     data["procurement"]["on_demand"]["startup"] = "1 h"
     found = judge(from_mapping(data), {key: (1, 2)})
     assert found.accounts["usd_per_year"] == pytest.approx(4 * (8760 + 4380 + 365))
+
+
+def test_the_judge_tells_pools_apart_by_whom_they_serve() -> None:
+    """Replicas that are fast enough for fewer origins are other pools, also where an answer is remembered."""
+    data = copy.deepcopy(QUESTION)
+    data["origins"]["seattle"] = {"near": WEST, "last_mile": "10 ms"}
+    shapes = [{"name": name, "share": 0.5, "prompt_tokens": 400, "output_tokens": 150} for name in ("one", "other")]
+    data["workloads"]["chat"] |= {"requests": shapes, "ttft": {"limit": "3 s", "percentile": 99}}
+    data["workloads"]["chat"]["demand"] = {"boston": 2 * rate(), "seattle": 2 * rate()}
+    data["failures"] = {"node": {"served": "80%", "scope": "each"}}
+    few, all_of_them = (PoolKey(EAST, OFFER, WAY, serves) for serves in (ANYONE, ("boston", "seattle")))
+    judging = Judge(from_mapping(data))
+    assert judging.losses({(few, "owned"): (12,)}, "year")
+    assert not judging.losses({(all_of_them, "owned"): (12,)}, "year")
 
 
 def test_small_programs() -> None:

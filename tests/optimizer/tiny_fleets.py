@@ -25,6 +25,9 @@ KINDS = (
     "spot",
     "today",
     "mixed",
+    "shapes, node loss",
+    "shapes, region loss",
+    "shapes, spot loss",
 )
 REGIONS = ("aws/us-east-1", "aws/us-west-2")
 
@@ -335,6 +338,42 @@ def _mixed(rng: random.Random, data: dict[str, Any]):
     return limit
 
 
+def _two_shapes(rng: random.Random, data: dict[str, Any]) -> None:
+    """A short and a long kind of request from one or two origins, and time enough that the rule of a loss decides."""
+    chat, share = data["workloads"]["chat"], rng.choice((0.3, 0.5, 0.8))
+    chat |= {"ttft": {"limit": f"{rng.choice((3, 6))} s", "percentile": 99}, "batch": [rng.choice((8, 12))]}
+    chat["tensor_parallel"] = [1]
+    chat["requests"] = [_shape(rng, "short", share), _shape(rng, "long", 1 - share)]
+    chat["requests"][1]["prompt_tokens"] *= rng.choice((2, 5))
+    if rng.random() < 0.5:
+        _two_origins(data)
+
+
+def _shapes_node(rng: random.Random, data: dict[str, Any]):
+    """The share of every origin after a node loss, over both kinds of request together."""
+    _two_shapes(rng, data)
+    rule = {"served": f"{rng.choice((60, 80, 90))}%", "scope": "each"}
+    return lambda data, _: data.update(failures={"node": rule})
+
+
+def _shapes_region(rng: random.Random, data: dict[str, Any]):
+    """The same after a region's loss."""
+    _two_regions(rng, data)
+    _two_shapes(rng, data)
+    rule = {"served": f"{rng.choice((30, 60, 90))}%", "scope": "each"}
+    return lambda data, _: data.update(failures={"region": rule})
+
+
+def _shapes_spot(rng: random.Random, data: dict[str, Any]):
+    """The same where all spot of an offer goes at once, or a node on demand."""
+    _spot(rng, data)
+    _two_shapes(rng, data)
+    data.pop("failures", None)
+    data["procurement"]["spot"]["max_share"] = f"{rng.choice((40, 70))}%"
+    rule = {"served": f"{rng.choice((50, 70, 90))}%", "scope": "each"}
+    return lambda data, _: data.update(failures={"node": rule})
+
+
 _MAKERS = {
     "node loss": _node_loss,
     "region loss": _region_loss,
@@ -348,4 +387,7 @@ _MAKERS = {
     "spot": _spot,
     "today": _today,
     "mixed": _mixed,
+    "shapes, node loss": _shapes_node,
+    "shapes, region loss": _shapes_region,
+    "shapes, spot loss": _shapes_spot,
 }

@@ -134,6 +134,27 @@ def test_a_capstone_region_asks_for_the_devices_of_its_nodes(made: Made) -> None
                 if each["kind"] == "PodDisruptionBudget"]  # fmt: skip
 
 
+def test_a_pool_serves_whom_the_plan_sends_to_it(made: Made, shipped_plan: Callable[[str], Plan]) -> None:
+    one, plan = made("capstone"), shipped_plan("capstone")
+    sent = {(flow.region, flow.origin) for flow in plan.flows if flow.requests_per_s > 0}
+    could_only = 0
+    for region, text in zip(one.regions, export_kubernetes.files(one).values(), strict=True):
+        deployments = [each for each in documents(text) if each["kind"] == "Deployment"]
+        for pool, found in zip(region.pools, deployments, strict=True):
+            said = json.loads(found["metadata"]["annotations"]["argosy/serves-origins"])
+            assert said == pool.receives == [name for name in pool.serves if (region.region, name) in sent]
+            could_only += set(pool.receives) < set(pool.serves)
+    assert could_only, "a pool is fast enough for an origin whose requests go elsewhere"
+    idle = plan.model_copy(update={"fleet": [line.model_copy(update={"requests_per_s": 0.0}) for line in plan.lines]})
+    nothing = deployment(idle, scenarios.load("capstone"))
+    assert not [pool.receives for region in nothing.regions for pool in region.pools if pool.receives]
+
+
+def test_a_header_without_a_title_has_the_name(made: Made) -> None:
+    for name, text in rendered(changed(made("melange"), title="")).items():
+        assert "terraform" in name or "plan for melange\n" in text
+
+
 def test_engine_arguments_say_how_the_plan_runs_it(made: Made, shipped_plan: Callable[[str], Plan]) -> None:
     for pool, line in zip(
         (pool for region in made("capstone").regions for pool in region.pools),

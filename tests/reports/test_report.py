@@ -101,6 +101,28 @@ def test_losses_show_the_worst_slot_of_each() -> None:
     assert "not limited" in says
 
 
+def test_losses_say_that_kinds_of_request_are_counted_together() -> None:
+    plan = plans.feasible()
+    says = "kinds of request together"
+    assert says not in words(section(plan, "losses")), "there is one kind"
+    long = plan.flows[0].model_copy(update={"shape": "long"})
+    assert f"The share of chat counts its {says}" in words(
+        section(plan.model_copy(update={"flows": [*plan.flows, long]}), "losses")
+    )
+
+
+def test_losses_say_that_spare_nodes_do_not_take_over() -> None:
+    plan = plans.feasible()
+    assert "empty" not in words(section(plan, "losses")), "every node has replicas on it"
+    for spare, says in ((1, "1 node stands empty and is not"), (2, "2 nodes stand empty and are not")):
+        first, *others = plan.nodes
+        more = {slot: nodes + spare for slot, nodes in first.by_slot.items()}
+        fuller = first.model_copy(update={"nodes": first.nodes + spare, "by_slot": more})
+        assert f"{says} counted on" in words(
+            section(plan.model_copy(update={"nodes": [fuller, *others]}), "losses")
+        )
+
+
 def test_limits_that_differ_in_place_only_are_one_line() -> None:
     twin = plans.READINGS[3].model_copy(update={"where": "h200-sxm elsewhere"})
     table = section(plans.feasible(readings=[*plans.READINGS, twin]), "limits").parts[0]

@@ -12,7 +12,7 @@ import optimizer
 import scenarios
 from reports import cli
 from reports.held_share import judged
-from tests.optimizer.cases import small_mapping
+from tests.optimizer.cases import EAST, small_mapping
 
 FLAGS = ["--draws", "6", "--jobs", "1", "--range", "demand=60%..130%", "--range", "purchase prices=80% to 120%"]
 
@@ -55,6 +55,24 @@ def test_a_plan_is_held_to_its_own_confidence(
     assert cli.run(["robust", question, plan, *FLAGS, "--draws-only", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["today"] == [] and found["plan"]["confidence"] == 0.9
+
+
+def test_todays_nodes_that_are_all_off_break_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nodes = [{"region": EAST, "accelerator": name, "nodes": 4} for name in ("l40s", "h100-sxm")]
+    file, plan = tmp_path / "today.yaml", tmp_path / "plan.json"
+    YAML().dump(small_mapping(today={"nodes": nodes, "changes": {"limit": 0}}), file)
+    assert cli.run(["solve", str(file), "--no-binding", "--output", str(plan), "--quiet"]) == 0
+    assert "switch off 7" in capsys.readouterr().out
+    asked = ["robust", str(file), str(plan), "--range", "demand=95%..100%", "--draws", "3", "--draws-only", "--quiet"]
+    assert cli.run(asked) == 0
+    assert "Within every limit in 3 of 3 draws." in capsys.readouterr().out
+    found = json.loads(plan.read_text())
+    for line in found["nodes"]:
+        line |= {"nodes": 0, "by_slot": dict.fromkeys(line["by_slot"], 0)}
+    plan.write_text(json.dumps(found))
+    assert cli.run(asked) == 0
+    says = "Within every limit in 0 of 3 draws; broken: no routing exists (replicas lie inside whole nodes) in 3."
+    assert says in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
