@@ -107,7 +107,9 @@ class Search:
         begun = Way("combination", self.scenario)
         best = self.completed(begun, weights)
         tries = 0
-        for together in self._latency_sets(weights):
+        for least, together in self._latency_sets(weights):
+            if best is not None and least >= best.weight(weights):
+                break
             rest = None
             for steps in _steps(together, weights):
                 way = begun
@@ -162,11 +164,9 @@ class Search:
         relaxed = replace(problem, integer=np.zeros_like(problem.integer))
         return milp.Solver(relaxed, self.options).solve(self.progress, stage=STAGE)
 
-    def _latency_sets(self, weights: Weights) -> Iterator[tuple[Elastic, ...]]:
-        """Sets of latency limits that could be worth moving together, the most promising first.
-
-        What dropping all of a set leaves to move, with the smallest step of each, is the least that it can come to.
-        """
+    def _latency_sets(self, weights: Weights) -> Iterator[tuple[float, tuple[Elastic, ...]]]:
+        """Sets of latency limits that could be worth moving together, each with the least that it can come to: what
+        dropping them all leaves to move, with the smallest step of each. The most promising first."""
         if self.closed is None:
             return
         problem = elastic(self.closed, weights)[0]
@@ -182,7 +182,7 @@ class Search:
                 if found.why != "infeasible":
                     smallest = STEPS[0] * sum(weights.of(one.name) for one in together)
                     promising.append((smallest + max(found.bound, 0.0), size, together))
-        yield from (together for _, _, together in sorted(promising, key=lambda entry: entry[:2]))
+        yield from ((least, together) for least, _, together in sorted(promising, key=lambda entry: entry[:2]))
 
     def _program(self, scenario: Scenario) -> Program | None:
         """The program with room beyond the quotas; None where nothing can run the workloads."""
