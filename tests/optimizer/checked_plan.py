@@ -11,6 +11,7 @@ from optimizer.plan import Plan, Verification
 from optimizer.solve import solve
 from optimizer.verify import verify
 from scenarios import from_mapping
+from scenarios.schema import Scenario
 
 EAST, WEST = "aws/us-east-1", "aws/us-west-2"
 QUESTION: dict[str, Any] = {
@@ -73,8 +74,8 @@ def tampered(change: Callable[[dict[str, Any]], object]) -> Verification:
     return verify(scenario, Plan.model_validate(data))
 
 
-def asked_again(**changes: Any) -> Verification:
-    """What the check says of the good plan when the question was another."""
+def version(**changes: Any) -> Scenario:
+    """The question of the good plan with other values, by path (`limits__carbon`)."""
     data = copy.deepcopy(QUESTION)
     for path, value in changes.items():
         *parents, last = path.split("__")
@@ -82,4 +83,9 @@ def asked_again(**changes: Any) -> Verification:
         for parent in parents:
             place = place.setdefault(parent, {})
         place[last] = value
-    return verify(from_mapping(data), good()[1])
+    return from_mapping(data)
+
+
+def asked_again(**changes: Any) -> Verification:
+    """What the check says of the good plan when the question was another."""
+    return verify(version(**changes), good()[1])

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
 
 from optimizer.verify import verify, verify_other_version
-from scenarios import from_mapping
-from tests.optimizer.checked_plan import EAST, QUESTION, WEST, good
+from tests.optimizer.checked_plan import EAST, QUESTION, WEST, good, version
 from tests.optimizer.test_verify_limits import LIMITS
 
 ONLY_SAID = ("carbon basis", "objective")
 """What a plan says of itself; no limit of its fleet."""
-
-
-def version(**changes: Any) -> Any:
-    """The question of the good plan with other values, by path."""
-    data = copy.deepcopy(QUESTION)
-    for path, value in changes.items():
-        *parents, last = path.split("__")
-        place = data
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[last] = value
-    return from_mapping(data)
 
 
 def test_its_own_scenario_is_a_version_too() -> None:
