@@ -115,7 +115,10 @@ def _priced(asked: _Asked, limit: Elastic, by: float, capacity: Capacity | None,
     """One limit, moved and solved; None where Ctrl-C ended it."""
     began = time.process_time()
     effect, served = _known(limit, by, done)
-    effect = effect or (_kept(asked, limit, by) if by < 0 else None) or _effect(asked, limit, by)
+    effect = effect or (_kept(asked, limit, by) if by < 0 else None)
+    if effect is None and asked.solved.deadline.over:
+        effect = _between(asked.plan, limit, by, done)
+    effect = effect or _effect(asked, limit, by)
     more = capacity is not None and not limit.name.startswith("demand") and not asked.solved.deadline.over
     if effect is not None and served is None and capacity is not None and more:
         served = capacity.change(limit, by, asked.progress)
@@ -160,9 +163,26 @@ def _known(limit: Elastic, by: float, done: list[Binding]) -> tuple[Effect | Non
     return effect, served
 
 
-def _effect(asked: _Asked, limit: Elastic, by: float) -> Effect | None:
-    if asked.solved.deadline.over:
+def _between(plan: Plan, limit: Elastic, by: float, done: list[Binding]) -> Effect:
+    """Where no time is left: no more than a larger move of the limit the same way, which was solved, and no less than
+    nothing."""
+    account = plan.objective.account if plan.objective else ""
+    if account not in ACCOUNTS:
         return STOPPED
+    field = f"{account}_change"
+    ends = [
+        getattr(line, field)
+        for line in done
+        if line.limit == limit.name and line.relaxation * by > 0 and abs(line.relaxation) >= abs(by)
+    ]
+    known = [change for change in ends if change is not None]
+    if not known:
+        return STOPPED
+    most = (max(low for low, _ in known), 0.0) if by > 0 else (0.0, min(high for _, high in known))
+    return Effect("implied", {**dict.fromkeys(ACCOUNTS), account: most}, False)
+
+
+def _effect(asked: _Asked, limit: Elastic, by: float) -> Effect | None:
     kind = limit.name.split()[0]
     never: Never = "worse" if by > 0 else "better"
     stage = f"{'relax' if by > 0 else 'tighten'} {limit.name}"

@@ -70,9 +70,11 @@ def held_together(
 
 
 def _idle(priced: Sequence[Binding]) -> set[str]:
-    """Limits whose relaxations alone change nothing that the gaps can tell; dropping a rule counts apart."""
-    told = {line.limit for line in priced if line.relaxation > 0 and line.resolved and _changes(line)}
-    return {line.limit for line in priced if line.relaxation > 0} - told
+    """Limits whose relaxations alone change nothing that the gaps can tell, as far as each was settled; dropping a rule
+    counts apart."""
+    relaxed = [line for line in priced if line.relaxation > 0]
+    told = {line.limit for line in relaxed if line.status == "stopped" or (line.resolved and _changes(line))}
+    return {line.limit for line in relaxed} - told
 
 
 def _alone(plan: Plan, priced: Sequence[Binding], idle: set[str]) -> float:

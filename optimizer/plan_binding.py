@@ -40,8 +40,8 @@ class Binding(Part):
     unit: str = ""
     status: Asked = "solved"
     """`kept`: the plan keeps the tighter limit as it is, so nothing was solved. `implied`: a larger move of the same
-    limit the same way changes nothing, so this one does not. `no_fleet`: proven that no fleet holds the tighter limit.
-    `stopped`: the solver found neither in its time."""
+    limit the same way changes nothing, so this one does not; where time was up, no more than that one does. `no_fleet`:
+    proven that no fleet holds the tighter limit. `stopped`: the solver found neither in its time."""
     usd_per_year_change: Interval | None
     """None where there is no fleet to compare with."""
     kg_co2e_per_year_change: Interval | None

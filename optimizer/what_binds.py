@@ -20,7 +20,7 @@ Watch = Callable[[milp.Progress], None]
 RELAXATION = (0.05,)
 CURVE = (0.10, -0.10, 0.05, -0.05, 0.01)
 """In the order in which they are solved: where a large move changes nothing, a smaller one is not solved."""
-ONCE, MANY = 3.0, 6.0
+ONCE, MANY = 3.0, 10.0
 """What a part of it may take, in times of the limit on one search."""
 
 

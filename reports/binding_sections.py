@@ -90,11 +90,13 @@ def _curves(plan: Plan, places: Places) -> list[Paragraph | Table | Bullets | No
     idle = [nothing_said(lines, places) for lines in blocks.values() if nothing(lines)]
     dim = [lines for lines in blocks.values() if unresolved(lines) and not nothing(lines)]
     seconds = sum(line.seconds for line in plan.binding)
-    solved = sum(line.status in ("solved", "no_fleet", "stopped") for line in plan.binding)
+    solved = sum(line.status in ("solved", "no_fleet") for line in plan.binding)
+    stopped = sum(line.status == "stopped" for line in plan.binding)
+    left = f" and {stopped} not settled in time" if stopped else ""
     parts: list[Paragraph | Table | Bullets | None] = [
         Paragraph(
             f"Each limit was moved alone, both ways, and the whole fleet solved again; {_OPEN}. "
-            f"{len(plan.binding)} moves, {solved} of them solved, took {number(seconds)} s of processor time."
+            f"{len(plan.binding)} moves, {solved} of them solved{left}, took {number(seconds)} s of processor time."
         ),
         Bullets(tuple(said)) if said else None,
     ]

@@ -226,6 +226,10 @@ def test_what_time_does_not_settle_is_said_to_be_open(monkeypatch: pytest.Monkey
     monkeypatch.setattr(what_binds, "MANY", 0.0)
     plan = solve(small_scenario(limits={"budget": "$90k/yr"}), curves=True, tornado=True)
     assert plan.verified and plan.together is not None and not plan.together.found
+    unsettled = {line.limit for line in plan.binding if line.status == "stopped" and line.relaxation > 0}
+    assert unsettled and not unsettled & set(plan.together.asked), (
+        "of these it is not known that alone they tell nothing"
+    )
     assert {line.status for line in plan.binding} <= {"stopped", "kept", "implied"}
     assert all(
         line.usd_per_year_change is None and not line.resolved for line in plan.binding if line.status == "stopped"
@@ -233,3 +237,15 @@ def test_what_time_does_not_settle_is_said_to_be_open(monkeypatch: pytest.Monkey
     inputs_asked = {line.input for line in plan.sensitivity}
     assert inputs_asked == {one.name for one in inputs(small_scenario())}
     assert {line.status for line in plan.sensitivity} == {"stopped"}
+
+
+def test_without_time_a_smaller_move_changes_no_more_than_a_larger_one() -> None:
+    scenario, plan = curved("node failure")
+    known = [line for line in curve(plan, "node failure") if line.status == "solved" and line.relaxation > 0]
+    largest = max(known, key=_relaxation)
+    limit = limits_of(scenario)["node failure"]
+    found = bindings._between(plan, limit, largest.relaxation / 2, [largest])
+    assert largest.usd_per_year_change is not None and not found.resolved
+    assert found.changes == {"usd_per_year": (largest.usd_per_year_change[0], 0.0), "kg_co2e_per_year": None}
+    assert bindings._between(plan, limit, -0.01, [largest]).status == "stopped", "the other way nothing is known"
+    assert bindings._between(plan, limit, 2 * largest.relaxation, [largest]).status == "stopped"
