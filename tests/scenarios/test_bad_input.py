@@ -54,7 +54,7 @@ MISTAKES = [
     (", percentile: mean", "", "workloads.chat.itl.percentile", "is missing"),
     ("percentile: mean", "percentile: average", "workloads.chat.itl.percentile", "mean"),
     ("percentile: 99", "percentile: mean", "workloads.chat.ttft.percentile", "percentile"),
-    ("percentile: 99", "percentile: 100", "workloads.chat.ttft.percentile", "between 0 and 100"),
+    ("percentile: 99", "percentile: 100", "workloads.chat.ttft.percentile", "between 1 and 100"),
     ("precisions: [bf16, fp8, fp4]\n", "precisions: [bf16, fp9]\n", "workloads.chat.precisions.1", '"fp8"?'),
     ("precisions: [bf16, fp8, fp4]\n", "precisions: fp8\n", "workloads.chat.precisions", "write [fp8]"),
     ("precisions: [bf16, fp8, fp4]\n", "precisions: []\n", "workloads.chat.precisions", "empty"),
