@@ -60,10 +60,12 @@ def whatif(
 def _answer(name: str, changes: list[str], base: str, each: bool, asked: Asked) -> WhatIf:
     import optimizer
     import scenarios
+    from reports.outputs import keep_apart
     from reports.progress import Watch
     from reports.run import amount, read_plan
 
     scenario = scenarios.load(name)
+    keep_apart(asked.outputs, [*scenario.files, base])
     before = read_plan(base) if base else None
     if before is not None and before.lock.scenario_sha256 != scenario.digest:
         raise wrong_flag(

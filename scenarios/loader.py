@@ -37,11 +37,11 @@ def load(name_or_path: str | Path) -> Scenario:
     text = str(name_or_path)
     if text in names():
         file = f"{text}.yaml"
-        library = files("scenarios") / "library"
+        library = Path(str(files("scenarios") / "library"))
         raw = (library / file).read_bytes()
-        return _from_document(read(decode(raw, file), file), text, file, Path(str(library)))
+        return _from_document(read(decode(raw, file), file), text, file, library, path=library / file)
     path = Path(text)
-    return _from_document(read(decode(_bytes(path), text), text), text, text, path.parent)
+    return _from_document(read(decode(_bytes(path), text), text), text, text, path.parent, path=path)
 
 
 def loads(text: str, file: str = "<text>") -> Scenario:
@@ -91,9 +91,17 @@ def _near_names(path: Path) -> str:
 
 
 def _from_document(
-    document: Document, source: str, file: str, folder: Path | None, catalog: Catalog | None = None
+    document: Document,
+    source: str,
+    file: str,
+    folder: Path | None,
+    catalog: Catalog | None = None,
+    path: Path | None = None,
 ) -> Scenario:
-    """Validate, check against the catalog and finish; ScenarioError with every problem found."""
+    """Validate, check against the catalog and finish; ScenarioError with every problem found.
+
+    `path` is the file itself, where there is one.
+    """
     data, problems = document.data, []
     if catalog is None:
         try:
@@ -125,7 +133,9 @@ def _from_document(
     for name, workload in scenario.workloads.items():
         for index, measurement in enumerate(workload.measurements):
             measurement._place = whole.place(("workloads", name, "measurements", index))
-    return _finished(scenario, source, catalog)
+    finished = _finished(scenario, source, catalog)
+    finished._files = (*((path,) if path else ()), *catalog.files, *whole.files)
+    return finished
 
 
 def _catalog_files(data: Mapping[str, Any], folder: Path | None) -> tuple[Path, ...]:
