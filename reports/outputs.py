@@ -123,21 +123,21 @@ def write(name: str | Path, content: str | bytes, flag: str = "--output") -> Non
 def beside(flag: str, name: str, always: bool = False) -> Iterator[str]:
     """A new file beside `name` for somebody else to write; it takes the place of `name` at the end.
 
-    After a failure what was there stays, except with `always`: then what was written so far takes its place all the
-    same, as the log of a run that failed. Without a name there is no file.
+    Where nothing was written, and after a failure, what was there stays; with `always` what was written before a
+    failure takes its place all the same, as the log of a run that failed. Without a name there is no file.
     """
     if not name or _device(name):
         yield name
         return
     try:
-        with _beside(name, always) as spare:
+        with _beside(name, always, empty=False) as spare:
             yield spare
     except OSError as error:
         raise wrong_flag(flag, f"{name} cannot be written: {error.strerror or error}") from None
 
 
 @contextlib.contextmanager
-def _beside(name: str, always: bool = False) -> Iterator[str]:
+def _beside(name: str, always: bool = False, empty: bool = True) -> Iterator[str]:
     target = os.path.realpath(name)  # a link goes on leading there
     folder, last = os.path.split(target)
     # The ending stays: it tells some programs what to write.
@@ -148,7 +148,7 @@ def _beside(name: str, always: bool = False) -> Iterator[str]:
         yield spare
         whole = True
     finally:
-        if whole or (always and os.path.getsize(spare)):
+        if (whole or always) and (empty or os.path.getsize(spare)):
             _like(spare, target)
             os.replace(spare, target)
         else:

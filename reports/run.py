@@ -214,6 +214,8 @@ def read_plan(name: str) -> Plan:
 
     from optimizer.plan import Plan
 
+    if not name.strip():
+        raise wrong_flag("PLAN", "the name of the plan is empty", "`argosy solve SCENARIO --output FILE` writes one")
     try:
         text = Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -143,7 +143,10 @@ def test_options_reach_the_solver_in_si(answering: Answering, tmp_path: Path) ->
     assert options["scenario"].name == "capstone"
     assert (options["time_limit"], options["gap"], options["threads"], options["seed"]) == (120.0, 0.001, 2, 7)
     assert (options["binding"], options["curves"], options["solver"]) == (False, False, "scip")
-    assert (options["solver_log"], options["write_model"]) == (str(log), str(model))
+    # Each is written beside its place, with its ending, and then put there.
+    for key, file in (("solver_log", log), ("write_model", model)):
+        beside = Path(options[key])
+        assert (beside.parent, beside.suffix) == (tmp_path, file.suffix) and beside != file
 
 
 def test_the_plan_is_written_and_can_be_read_again(answering: Answering, tmp_path: Path) -> None:

@@ -229,6 +229,16 @@ def test_the_solvers_files_of_a_solve_that_fails_stay(
     assert model.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
+def test_where_no_program_is_made_the_file_that_was_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(optimizer, "solve", lambda *_, **__: plans.no_candidate())
+    model = tmp_path / "a.lp"
+    model.write_text("old")
+    assert cli.run(["solve", "melange", "--write-model", str(model)]) == 2
+    assert model.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_of_another_kind_is_not_cut_when_resumed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Its last line has no line break, and would have been taken for the end of a run that was killed."""
     other = tmp_path / "notes.txt"
