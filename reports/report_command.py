@@ -149,7 +149,7 @@ def _answer(name: str, of: str, asked: Any) -> tuple[Plan, Any]:
 
 def _frontier(text: str, plan: Plan, question: Any, asked: Any) -> Frontier:
     """The frontier of cost and carbon, of so many points, or out of a file."""
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return _traded(question, asked, int(text))
     import json
 

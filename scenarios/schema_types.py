@@ -38,6 +38,8 @@ class Named(Part):
 def name_parts(parts: dict[str, Any]) -> dict[str, Any]:
     """Tell each part of a mapping what it is called."""
     for key, part in parts.items():
+        if not key.strip():
+            raise BadValue("a name is empty", "give each a name before its colon")
         part._name = key
     return parts
 

@@ -190,8 +190,9 @@ def read_trace(path: Path, name: str, hint: str = "the path is relative to the s
         raise ScenarioError(problems)
     span_s = max(found.times_s, default=0.0) - min(found.times_s, default=0.0)
     if span_s > LONGEST_S:
-        message = f"the times are {span_s / 86_400 / 365:,.3g} years apart"
-        raise ScenarioError(Problem(name, None, "time", message, "times are in seconds, not in milliseconds or less"))
+        apart = f"{span_s / 86_400 / 365:,.0f} years apart" if span_s < 1e15 else "further apart than any trace is long"
+        hint = "at most 20 years; a number is in seconds, not in milliseconds or less"
+        raise ScenarioError(Problem(name, None, "time", f"the times are {apart}", hint))
     if not found.prompts:
         raise ScenarioError(Problem(name, line, "", "the trace holds no request", "one row for each request"))
     return found

@@ -267,3 +267,29 @@ def test_a_time_limit_without_a_fleet_is_exit_code_4() -> None:
     done = argosy("solve", "capstone", "--time-limit", "0.001 s", "--json", "--no-binding")
     assert done.returncode == 4
     assert json.loads(done.stdout)["status"] in ("no_incumbent", "feasible")
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("validate|", "the name of the file is empty"),
+        ("calibrate|", "the name of the file is empty"),
+        ("solve|", "the name of the scenario is empty"),
+        ("verify|capstone|", "the name of the plan is empty"),
+        ("frontier|", "the name of the scenario is empty"),
+        ("cheapest|--model|llama-3-70b|--isl|5|--osl|5|--qps|5|--region|aws/us-east-1|--quota|h100-sxm=²", "²"),
+        ("report|PLAN|--markdown|NEW|--frontier|²", "² is no number"),
+        ("cheapest|--model|llama-3-70b|--isl|5|--osl|5|--qps|5|--region|aws/us-east-1|--threads|999999", "1 to 256"),
+        ("robust|capstone|--range|demand=80%..3000%", "at most 2000%"),
+        ("repair|capstone|--weight|quota", "is no weight"),
+        ("compare|PLAN|PLAN|--fail-if|usd>5", "write $5/yr or 5%"),
+    ],
+)
+def test_bad_words_are_answered(command: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what is allowed, exit code 1, and a line break at the end."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(plans.feasible().model_dump_json(), encoding="utf-8")
+    names = {"PLAN": str(plan), "NEW": str(tmp_path / "new")}
+    assert cli.run([names.get(word, word) for word in command.split("|")]) == 1
+    said = capsys.readouterr().err
+    assert words in said and said.endswith("\n") and "Traceback" not in said

@@ -51,6 +51,8 @@ MISTAKES = [
     ("limit: 50 ms", "limit: 50", "workloads.chat.itl.limit", 'write "50 ms"'),
     ("limit: 50 ms", "limit: 50 mss", "workloads.chat.itl.limit", 'did you mean "50 ms"?'),
     ("limit: 50 ms", "limit: 0 ms", "workloads.chat.itl.limit", "more than 0"),
+    ("  chat:\n", "  '':\n", "workloads", "a name is empty"),
+    ("  chat:\n", "  '  ':\n", "workloads", "a name is empty"),
     (", percentile: mean", "", "workloads.chat.itl.percentile", "is missing"),
     ("percentile: mean", "percentile: average", "workloads.chat.itl.percentile", "mean"),
     ("percentile: 99", "percentile: mean", "workloads.chat.ttft.percentile", "percentile"),

@@ -259,7 +259,7 @@ def test_times_in_nanoseconds_are_said_and_not_counted_minute_by_minute(tmp_path
     """1.7e18 is a date in nanoseconds; read as seconds, the minutes of such a span do not fit in memory."""
     path = tmp_path / "trace.csv"
     path.write_text("timestamp,prompt_tokens,output_tokens\n1700000000000000000,5,5\n1700003600000000000,5,5\n")
-    with pytest.raises(ScenarioError, match=r"years apart.*seconds"):
+    with pytest.raises(ScenarioError, match="the times are 114,155 years apart"):
         read_trace(path, "trace.csv")
 
 
