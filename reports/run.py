@@ -217,14 +217,18 @@ def read_plan(name: str) -> Plan:
     if not name.strip():
         raise wrong_flag("PLAN", "the name of the plan is empty", "`argosy solve SCENARIO --output FILE` writes one")
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise wrong_flag("PLAN", f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return Plan.model_validate_json(text)
+        plan = Plan.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise wrong_flag(
             "PLAN", f"{name} is not a plan: {where}: {first['msg']}", "`argosy solve SCENARIO --output FILE` writes one"
         ) from None
+    if bool(plan.fleet) != (plan.status in ("optimal", "feasible")):
+        holds = "a fleet" if plan.fleet else "no fleet"
+        raise wrong_flag("PLAN", f"{name} is not a plan: its status is {plan.status}, but it holds {holds}")
+    return plan

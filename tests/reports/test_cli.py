@@ -269,6 +269,25 @@ def test_a_time_limit_without_a_fleet_is_exit_code_4() -> None:
     assert json.loads(done.stdout)["status"] in ("no_incumbent", "feasible")
 
 
+@pytest.mark.parametrize(("fleet", "status"), [([], "optimal"), (None, "optimal"), (None, "feasible")])
+def test_a_plan_without_its_fleet_is_no_plan(
+    fleet: object, status: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.json"
+    data = {**json.loads(plans.feasible().model_dump_json()), "fleet": fleet, "status": status}
+    plan.write_text(json.dumps(data), encoding="utf-8")
+    for command in ("verify capstone PLAN", "export PLAN --to xlsx -o NEW.xlsx", "simulate PLAN --scenario capstone"):
+        words = [word.replace("PLAN", str(plan)).replace("NEW", str(tmp_path / "new")) for word in command.split()]
+        assert cli.run(words) == 1
+        assert f"its status is {status}, but it holds no fleet" in capsys.readouterr().err
+
+
+def test_a_plan_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(plans.feasible().model_dump_json(), encoding="utf-8-sig")
+    assert cli.run(["compare", str(plan), str(plan)]) == 0
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
