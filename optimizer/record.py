@@ -102,12 +102,16 @@ class Record(Generic[T, F]):
         self._alone()
         lines = self._file.read().split(b"\n")
         whole = lines[:-1]  # what follows the last line break was cut off by the end of a run
+        begun = json.dumps(header) + "\n"
+        if whole:
+            self._compare(whole[0], header)
+        elif lines[0] and not begun.encode().startswith(lines[0]):
+            self._compare(lines[0], header)
         self._file.seek(sum(len(line) + 1 for line in whole))
         self._file.truncate()
         if not whole:
-            self._write(json.dumps(header) + "\n")
+            self._write(begun)
             return
-        self._compare(whole[0], header)
         for number, line in enumerate(whole[1:], 2):
             self._keep(number, line)
 

@@ -143,13 +143,17 @@ def _regions_in_use(layout: Layout) -> list[Block]:
     return [*_most_regions(layout), *_least_regions(layout)]
 
 
+def _regions(count: int) -> str:
+    return "1 region is" if count == 1 else f"{count} regions are"
+
+
 def _most_regions(layout: Layout) -> list[Block]:
     """Nodes stand in so many regions at most."""
     if layout.max_regions is None:
         return []
     hires, regions, name = layout.hires, len(layout.regions), "max regions"
     opened = layout.columns.add("region open", regions, lambda k: layout.regions[k], upper=1.0, integer=True)
-    gate, most, says = RowBuilder(), RowBuilder(), f"at most {layout.max_regions} regions are used"
+    gate, most, says = RowBuilder(), RowBuilder(), f"at most {_regions(layout.max_regions)} used"
     for r in range(regions):
         for h in np.flatnonzero(hires.region == r):
             for col in np.unique(hires.col[h]):
@@ -170,7 +174,7 @@ def _least_regions(layout: Layout) -> list[Block]:
     counted = layout.columns.add(
         "region counts", len(layout.regions), lambda k: layout.regions[k], upper=1.0, integer=True
     )
-    share, most, says = RowBuilder(), RowBuilder(), f"at least {layout.min_regions} regions are used"
+    share, most, says = RowBuilder(), RowBuilder(), f"at least {_regions(layout.min_regions)} used"
     relax = layout.elastic(name, "limits.min_regions", "fragility", layout.min_regions, "regions", says)
     most.add("least", (counted, 1.0), (relax, float(layout.min_regions)), lower=layout.min_regions)
     hours = layout.hours[flows.slot] / layout.hours.sum()

@@ -64,10 +64,11 @@ def calibrate(
     file: Files = None,
 ) -> None:
     """Fit the physical figures of each generation and engine to measured serving points; prints a catalog file."""
-    from reports.run import writable, write
+    from reports.outputs import keep_apart, writable, write
 
     _needs_scipy("calibrate")
     writable("--output", output)
+    keep_apart({"--output": output}, [measured, *(file or ())])
     table, catalog = _read(measured, file)
     from optimizer.calibrate import calibrate as fitted
     from optimizer.calibrate_toml import catalog_text

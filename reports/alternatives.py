@@ -38,9 +38,11 @@ def alternatives(
     import optimizer
     import scenarios
     from reports.alternatives_page import page
+    from reports.outputs import keep_apart
     from reports.progress_bar import Bar
 
     asked = confident(scenarios.load(scenario), confidence)
+    keep_apart({"--output": output}, asked.files)
     with Bar("goals", quiet) as bar:
         found = optimizer.alternatives(
             asked,

@@ -10,7 +10,7 @@ from optimizer.plan import Plan
 from optimizer.program import UNITS
 from reports.content import Bullets, Content, Section, Table, columns, section
 from reports.frontier_page import account, fleet
-from reports.words import count, device, listed, number, percent, procured, sentence, together
+from reports.words import count, device, listed, number, percent, procured, sentence, together, within
 
 OPTIMUM = "the optimum"
 
@@ -108,6 +108,6 @@ def _how(found: Alternatives) -> Section | None:
     says += [sentence(one) for one in found.left_out]
     says.append("Of the fleets that are best at a goal, the one with the least objective is shown.")
     if found.optimum.gap is not None:
-        says.append(f"The optimum is proven to {percent(found.optimum.gap)}.")
+        says.append(f"The optimum is proven to {within(found.optimum.gap)}.")
     says.append(f"{count(len(found.alternatives), 'other fleet')} in {number(found.seconds, 3)} s by the clock.")
     return section("how", "How they were found", [Bullets(tuple(says))])

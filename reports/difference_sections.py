@@ -23,6 +23,7 @@ from reports.words import (
     sentence,
     spoken,
     together,
+    within,
 )
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def _side(side: Side, places: Places) -> str:
     if side.usd_per_year is None:
         return f"{side.scenario}: {one_side(side, places)}"
     sure = "" if side.confidence is None else f", planned at {percent(side.confidence, 3)} confidence"
-    proof = f"within {percent(side.gap)} of the proven optimum" if side.gap is not None else "with no bound"
+    proof = f"within {within(side.gap)} of the proven optimum" if side.gap is not None else "with no bound"
     checked = "verified" if side.verified else "not verified"
     return f"{side.scenario}: {count(side.nodes, 'node')}, {proof}, {checked}{sure}"
 

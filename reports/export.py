@@ -58,7 +58,8 @@ def export(
     quiet: options.Quiet = False,
 ) -> None:
     """Write a plan as neutral JSON, for a spreadsheet, or as files for SkyPilot, Kubernetes or Terraform."""
-    from reports.question import is_plan
+    from reports.outputs import keep_apart
+    from reports.question import is_plan, read_files
 
     checkpoints = chosen(model)
     if to in _TABLES and model:
@@ -68,6 +69,7 @@ def export(
     for package in _NEEDS.get(to, ()):
         need(f"--to {to.value}", package)
     _free(to, output)
+    keep_apart({"--output": output}, read_files(plan, scenario))
     found, asked = _answer(plan, scenario, quiet, to in _TABLES)
     if asked is not None:
         _hold(found, asked)
@@ -96,7 +98,7 @@ def chosen(written: Sequence[str] | None) -> dict[str, str]:
 
 def _free(to: Target, output: str) -> None:
     """Refuse before solving what cannot be written after it."""
-    from reports.run import new_folder, writable
+    from reports.outputs import new_folder, writable
 
     if to in _FOLDERS:
         new_folder("--output", output)
@@ -172,7 +174,7 @@ def _rendered(made: Deployment, to: Target, image: str) -> dict[str, str]:
 
 
 def _put(path: Path, text: str) -> Path:
-    from reports.run import write
+    from reports.outputs import write
 
     write(str(path), text)
     return path

@@ -217,7 +217,7 @@ def _regions(flags: Flags, regions: tuple[str, ...], defaults: dict[str, str]) -
             hint = "for example h100-sxm=32, or aws/us-east-1:h100-sxm=32 with a region that is served in"
             raise wrong_flag("--quota", f'"{written}" is not a quota', hint)
         for one in [region] if region else regions:
-            quotas[one][accelerator] = int(number) if number.strip().isdigit() else number.strip()
+            quotas[one][accelerator] = number.strip()
     if flags.quota:
         defaults["--quota"] = "unlimited for every other accelerator"
     else:

@@ -49,6 +49,7 @@ def frontier(
     """Trade two accounts against each other exactly: the least of one for every cap on the other, and the knee."""
     import scenarios
     from optimizer.frontier import FEWEST_POINTS, MOST_POINTS
+    from reports.outputs import keep_apart, writable
     from reports.run import Asked, amount, confident, put
 
     Asked(as_json, markdown, time_limit=time_limit, gap=gap, threads=threads, seed=seed)  # refuses what cannot be
@@ -68,6 +69,8 @@ def frontier(
     from reports.progress_bar import Bar
 
     asked = confident(scenarios.load(scenario), confidence)
+    keep_apart({"--resume": resume, "--output": output}, asked.files)
+    writable("--resume" if resume else "--output", resume or output)
     with Bar("points", quiet) as bar:
         found = optimizer.frontier(
             asked,

@@ -8,7 +8,7 @@ from optimizer.frontier import Frontier, FrontierPoint
 from optimizer.frontier_boxes import SMALLEST
 from optimizer.plan import Plan
 from reports.content import Bullets, Content, Section, Table, columns, section
-from reports.words import count, device, listed, number, percent, plain, scale, sentence, together
+from reports.words import count, device, gap, listed, number, percent, plain, scale, sentence, together
 
 _NAMES = {
     "usd_per_year": "cost",
@@ -98,7 +98,7 @@ def _points(found: Frontier) -> Section | None:
     for k, point in enumerate(found.points):
         over = f"+{percent(point.x / first - 1)}" if point.x > first > 0 else ""
         top = "" if point.best_to is None else tops[k]
-        proven = ("", "") if point.x_bound is None or point.gap is None else (bounds[k], percent(point.gap))
+        proven = ("", "") if point.x_bound is None or point.gap is None else (bounds[k], gap(point.gap))
         body.append((ys[k], xs[k], over, *proven, top, point.beyond, _marks(point)))
     heads = (
         columns(f">{account(found.y)}", f">{account(found.x)}", ">over the least?")

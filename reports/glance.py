@@ -9,7 +9,7 @@ from reports.charts_bills import limit_on
 from reports.charts_limits import full_limits
 from reports.names import Places
 from reports.summary import effect, moved, quantity, served_per_s
-from reports.words import count, mass, money, number, percent, plain, rate, sentence
+from reports.words import count, gap, mass, money, number, percent, plain, rate, sentence, within
 
 _HELD = 4
 _SECONDS_A_YEAR = 8760 * 3600
@@ -27,7 +27,7 @@ class Tile:
 def badge(plan: Plan) -> str:
     """The status in two words."""
     if plan.status == "optimal":
-        return "proven optimal" if (plan.gap or 0.0) < 5e-6 else f"within {percent(plan.gap or 0.0)} of the optimum"
+        return "proven optimal" if (plan.gap or 0.0) < 5e-6 else f"within {within(plan.gap or 0.0)} of the optimum"
     return {
         "feasible": "stopped early",
         "infeasible": "proven impossible",
@@ -81,7 +81,7 @@ def _served(plan: Plan) -> Tile:
 def _proof(plan: Plan) -> Tile:
     checks = plan.verification.checks if plan.verification is not None and plan.verification.passed else None
     note = f"{checks:,} independent checks hold" if checks else "not checked"
-    return Tile("Proven gap", percent(plan.gap) if plan.gap is not None else "no bound", note)
+    return Tile("Proven gap", gap(plan.gap) if plan.gap is not None else "no bound", note)
 
 
 def _none(plan: Plan) -> tuple[Tile, ...]:

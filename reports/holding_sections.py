@@ -10,7 +10,7 @@ from optimizer.plan import Plan
 from reports.content import Bullets, Content, Paragraph, Section, Table, columns, section
 from reports.frontier_page import account, fleet
 from reports.names import Places
-from reports.words import count, device, listed, number, percent, plain, sentence, span, together
+from reports.words import count, device, gap, listed, number, percent, plain, sentence, span, together
 
 _TOLD = 3
 """Inputs of a draw that are told: those furthest from today's figure."""
@@ -118,7 +118,7 @@ def _how(found: Holding, seed: int | None) -> Section | None:
         verdict = f"; a second search: {found.cross_check}" if found.cross_check else ""
         says.append(
             f"The mean over the draws is {value}; no fleet that holds in so many draws has less than {bound} (gap "
-            f"{percent(found.gap)}{verdict})."
+            f"{gap(found.gap)}{verdict})."
         )
         says.append("A draw that is given up counts with its nodes, idle, and the least its requests can cost.")
         says.append("In every draw that holds, the plan with its requests routed anew passed its independent check.")

@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any, TextIO
 
-from reports.words import number, percent, plain
+from reports.words import gap, number, plain
 
 _EVERY_TERMINAL_S = 0.1
 _EVERY_PLAIN_S = 10.0
@@ -56,5 +56,5 @@ def wording(progress: Any) -> str:
     if progress.bound is not None:
         says.append(f"bound {number(progress.bound, 5)}")
     if progress.gap is not None:
-        says.append(f"gap {percent(progress.gap)}")
+        says.append(f"gap {gap(progress.gap)}")
     return f"{says[0]}: {', '.join([*says[1:], f'{progress.seconds:.0f} s'])}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from reports.problems import wrong_flag
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 def is_plan(name: str) -> bool:
     """Whether a name on the command line is that of a written plan."""
     return name.lower().endswith(".json")
+
+
+def read_files(name: str, scenario_name: str) -> tuple[str | Path, ...]:
+    """Every file that the answer to a plan or a scenario is made from."""
+    import scenarios
+
+    if not is_plan(name):
+        return scenarios.load(name).files
+    return (name, *scenarios.load(scenario_name).files) if scenario_name else (name,)
 
 
 def question(name: str, scenario_name: str, quiet: bool, binding: bool = False) -> tuple[Plan, Scenario]:

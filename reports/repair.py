@@ -52,6 +52,7 @@ def repair(
     quiet: options.Quiet = False,
 ) -> None:
     """List the ways out of an impossible scenario, each solved and verified, or take one of them."""
+    from reports.outputs import keep_apart
     from reports.run import Asked, confident
     from scenarios import load
 
@@ -72,6 +73,7 @@ def repair(
         confidence=confidence,
     )
     asked_for = confident(load(scenario), confidence)
+    keep_apart(asked.outputs, asked_for.files)
     wished = _wished(asked_for, weight, region, accelerator, reserved, spot)
     plan = _ways(wished, asked)
     if choose is None:

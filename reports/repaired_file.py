@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from optimizer.additions import HAD_ANYWAY
+from reports import outputs
 from reports.problems import wrong_flag
 
 if TYPE_CHECKING:
@@ -29,10 +30,7 @@ def write(target: str, scenario: Scenario, after: Scenario, changes: Iterable[Ch
             "this scenario is written in a way that cannot be changed value by value",
             "change the file by hand as the way out says",
         )
-    try:
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise wrong_flag("--write-scenario", f"{target} cannot be written: {error.strerror or error}") from None
+    outputs.write(target, text, "--write-scenario")
 
 
 def rewritten(text: str, after: Scenario, changes: Iterable[Change]) -> str:

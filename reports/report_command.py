@@ -47,7 +47,9 @@ def report(
 ) -> None:
     """Write a plan, or the answer to a scenario, as a page or as Markdown: pictures, tables, reasons, sources."""
     from reports.extras import need
-    from reports.run import Asked, new_folder, writable, write, write_json
+    from reports.outputs import keep_apart, new_folder, writable, write
+    from reports.question import read_files
+    from reports.run import Asked, write_json
 
     if not (html or markdown or xlsx or csv):
         raise wrong_flag("--html", "nothing is asked for", "name a file: --html, --markdown, --xlsx or --csv")
@@ -73,6 +75,8 @@ def report(
         quiet=quiet,
         confidence=confidence,
     )
+    written_to = {"--html": html, "--markdown": markdown, "--xlsx": xlsx, "--csv": csv, "--output": output}
+    keep_apart(written_to, [*read_files(scenario, of), frontier])
     plan, question = _answer(scenario, of, asked)
     found = _frontier(frontier, plan, question, asked) if frontier else None
     from reports.dossier import dossier
@@ -145,7 +149,7 @@ def _answer(name: str, of: str, asked: Any) -> tuple[Plan, Any]:
 
 def _frontier(text: str, plan: Plan, question: Any, asked: Any) -> Frontier:
     """The frontier of cost and carbon, of so many points, or out of a file."""
-    if text.isdigit():
+    if text.isascii() and text.isdigit():
         return _traded(question, asked, int(text))
     import json
 

@@ -55,6 +55,7 @@ def robust(
 ) -> None:
     """Hold a plan against draws of demand, prices and efficiency: how often it keeps every limit, and why not."""
     from reports.compare import put_json
+    from reports.outputs import keep_apart, writable
     from reports.run import Asked, amount, confident, put, read_plan
 
     Asked(as_json, markdown, time_limit=time_limit, gap=gap, threads=threads)  # refuses what cannot be
@@ -74,6 +75,8 @@ def robust(
     import scenarios
 
     asked = confident(scenarios.load(scenario), confidence)
+    keep_apart({"--resume": resume, "--output": output}, [*asked.files, plan])
+    writable("--resume" if resume else "--output", resume or output)
     given = _given(read_plan(plan), plan) if plan else None
     if given is not None and not confidence and given.confidence is not None:
         asked = confident(asked, f"{given.confidence!r}")  # a plan is held to the confidence it was made with
@@ -149,9 +152,8 @@ def _hold(
     from optimizer.inputs import scaled
     from reports.holding_sections import page
     from reports.progress import Watch
-    from reports.run import put, writable, write_json
+    from reports.run import put, write_json
 
-    writable("--output", output)
     factors = draws(scenario, count, seed)
     drawn = [scaled(scenario, one) for one in factors]
     with Watch(quiet) as watch:

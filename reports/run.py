@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.outputs import beside, keep_apart, writable, write
 from reports.problems import INTERNAL, wrong_flag
+from scenarios.units import MOST_THREADS
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -49,38 +51,23 @@ class Asked:
             raise wrong_flag("--threads", f"{self.threads} is not a number of threads", "1 or more")
         if self.seed is not None and not 0 <= self.seed < 2**31:
             raise wrong_flag("--seed", f"{self.seed} is not a seed", "0 to 2147483647")
-        for flag, name in (
-            ("--output", self.output),
-            ("--solver-log", self.solver_log),
-            ("--write-model", self.write_model),
-            ("--write-scenario", self.write_scenario),
-        ):
+        if self.threads is not None and self.threads > MOST_THREADS:
+            raise wrong_flag("--threads", f"{self.threads} is more than {MOST_THREADS}", f"1 to {MOST_THREADS}")
+        for flag, name in self.outputs.items():
             writable(flag, name)
+        keep_apart(self.outputs, ())
         if self.write_model and Path(self.write_model).suffix.lower() not in (".lp", ".mps"):
             raise wrong_flag("--write-model", f"{self.write_model}: what kind of file?", "end its name in .lp or .mps")
 
-
-def writable(flag: str, name: str) -> None:
-    """Refuse before an hour of solving, not after it."""
-    if not name:
-        return
-    path = Path(name)
-    if path.is_dir():
-        raise wrong_flag(flag, f"{name} is a folder", "name a file")
-    if not path.absolute().parent.is_dir():
-        raise wrong_flag(flag, f"there is no folder {path.parent}", "make it first")
-
-
-def new_folder(flag: str, name: str) -> None:
-    """Refuse a folder that has files in it: those of two answers must not lie together."""
-    if not name:
-        return
-    path = Path(name)
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
-        what = "a file" if path.is_file() else "a folder with files in it"
-        raise wrong_flag(flag, f"{name} is {what}", "name a new folder: several files are written")
-    if not path.absolute().parent.is_dir():
-        raise wrong_flag(flag, f"there is no folder {path.parent}", "make it first")
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Flag -> file to write, "" where it is absent."""
+        return {
+            "--output": self.output,
+            "--solver-log": self.solver_log,
+            "--write-model": self.write_model,
+            "--write-scenario": self.write_scenario,
+        }
 
 
 def amount(flag: str, text: str, kind: str) -> float | None:
@@ -106,6 +93,7 @@ def answer(
     if time_limit == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     gap = amount("--gap", asked.gap, "fraction")
+    keep_apart(asked.outputs, scenario.files)
     scenario = confident(scenario, asked.confidence)
     plan = solved(scenario, asked, time_limit, gap)
     if extra:
@@ -150,7 +138,11 @@ def solved(scenario: Scenario, asked: Asked, time_limit: float | None = None, ga
         # Pyomo logs a traceback for a solver that is not there; the message below says it in one line.
         logging.getLogger("pyomo").setLevel(logging.CRITICAL)
     try:
-        with Watch(asked.quiet) as watch:
+        with (
+            beside("--solver-log", asked.solver_log, always=True) as log,
+            beside("--write-model", asked.write_model) as model,
+            Watch(asked.quiet) as watch,
+        ):
             return optimizer.solve(
                 scenario,
                 binding=asked.binding,
@@ -162,21 +154,13 @@ def solved(scenario: Scenario, asked: Asked, time_limit: float | None = None, ga
                 threads=asked.threads,
                 seed=asked.seed,
                 solver=asked.solver,
-                solver_log=asked.solver_log or None,
-                write_model=asked.write_model or None,
+                solver_log=log or None,
+                write_model=model or None,
             )
     except optimizer.SolverError as error:
         if asked.solver == "highs":
             raise
         raise wrong_flag("--solver", str(error)) from error
-
-
-def write(name: str, text: str, flag: str = "--output") -> None:
-    """Write what a flag asks for into its file."""
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise wrong_flag(flag, f"{name} cannot be written: {error.strerror or error}") from None
 
 
 def write_json(name: str, answer: BaseModel) -> None:
@@ -237,15 +221,21 @@ def read_plan(name: str) -> Plan:
 
     from optimizer.plan import Plan
 
+    if not name.strip():
+        raise wrong_flag("PLAN", "the name of the plan is empty", "`argosy solve SCENARIO --output FILE` writes one")
     try:
-        text = Path(name).read_text(encoding="utf-8")
+        text = Path(name).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise wrong_flag("PLAN", f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     try:
-        return Plan.model_validate_json(text)
+        plan = Plan.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
         raise wrong_flag(
             "PLAN", f"{name} is not a plan: {where}: {first['msg']}", "`argosy solve SCENARIO --output FILE` writes one"
         ) from None
+    if bool(plan.fleet) != (plan.status in ("optimal", "feasible")):
+        holds = "a fleet" if plan.fleet else "no fleet"
+        raise wrong_flag("PLAN", f"{name} is not a plan: its status is {plan.status}, but it holds {holds}")
+    return plan

@@ -153,10 +153,13 @@ def _answer(
     name: str, scenario_name: str, flags: Flags, as_json: bool, markdown: bool, output: str, quiet: bool
 ) -> int:
     """Play, print, write; 0 even where a promise is missed: the verdict says so, and `holds` in JSON."""
-    from reports.run import put, writable, write_json
+    from reports.outputs import keep_apart, writable
+    from reports.question import read_files
+    from reports.run import put, write_json
     from reports.simulation import simulation
 
     writable("--output", output)
+    keep_apart({"--output": output}, [*read_files(name, scenario_name), flags.trace])
     asked = flags.options()
     plan, scenario = _question(name, scenario_name, quiet)
     from optimizer.simulate import simulate as play

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reports.extras import need
+from reports.outputs import write
 from reports.plan_tables import PlanTable, Value, bill, tables, unit_of
 from reports.problems import wrong_flag
 
@@ -34,7 +35,7 @@ def write_xlsx(plan: Plan, path: str | Path) -> None:
     need("xlsx", "xlsxwriter")
     text = io.BytesIO()
     _workbook(plan, text)
-    _put(Path(path), text.getvalue())
+    write(path, text.getvalue())
 
 
 def write_csv(plan: Plan, folder: str | Path) -> list[Path]:
@@ -48,7 +49,7 @@ def write_csv(plan: Plan, folder: str | Path) -> list[Path]:
     for one in tables(plan):
         if one.rows:
             written.append(home / f"{one.key}.csv")
-            _put(written[-1], csv_text(one).encode())
+            write(written[-1], csv_text(one))
     return written
 
 
@@ -65,13 +66,6 @@ def _inert(cell: Value) -> Value:
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
-
-
-def _put(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise wrong_flag("--output", f"{path} cannot be written: {error.strerror or error}") from None
 
 
 def _workbook(plan: Plan, out: io.BytesIO) -> None:

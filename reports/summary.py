@@ -21,6 +21,7 @@ from reports.words import (
     sentence,
     together,
     verb,
+    within,
 )
 
 _LEAST = {
@@ -123,7 +124,7 @@ def _proof(plan: Plan) -> str:
     if plan.status == "optimal" and (plan.gap or 0.0) < _PROVEN:
         return f", proven to be the {goal(plan)}"
     if plan.status == "optimal":
-        return f", within {percent(plan.gap or 0.0)} of the proven {goal(plan)}"
+        return f", within {within(plan.gap or 0.0)} of the proven {goal(plan)}"
     stop = _STOPS.get(plan.stopped_by, f"stopped: {plain(plan.stopped_by)}")
     if plan.gap is None or plan.bound is None or plan.bound.value is None:
         return f"; {stop}, with no bound yet, so a much better fleet may exist"
@@ -206,7 +207,10 @@ def _held_by(plan: Plan, places: Places) -> str:
 
 def _no_candidate(plan: Plan) -> str:
     closest = next((line for line in plan.rejected if line.says), None)
-    why = f"; the closest: {plain(closest.what)}: {plain(closest.says)}" if closest else ""
+    why = ""
+    if closest is not None:
+        named = closest.says.startswith(f"{closest.what} ") or closest.says.startswith(f"{closest.what}: ")
+        why = f"; the closest: {plain(closest.says if named else f'{closest.what}: {closest.says}')}"
     return sentence(f"nothing can run this: no accelerator, precision and parallelism fits memory and link domain{why}")
 
 

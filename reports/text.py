@@ -38,7 +38,7 @@ def console(stream: TextIO | None = None, width: int | None = None) -> Console:
 def _width(stream: TextIO) -> int:
     """COLUMNS if set, else the terminal that somebody looks at, else a page."""
     asked = os.environ.get("COLUMNS", "")
-    if asked.isdigit() and int(asked) > 0:
+    if asked.isascii() and asked.isdigit() and int(asked) > 0:
         return max(40, int(asked))
     for one in (stream, sys.stderr, sys.stdin):
         try:

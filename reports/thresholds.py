@@ -111,17 +111,28 @@ def threshold(text: str) -> Threshold:
     if name == "ttft" and not percentile:
         raise wrong_flag(FLAG, f'"{text}": at which percentile?', "write ttft_p99 or ttft_p50")
     value, relative = _amount(text, name, amount)
-    shown = f"P{float(percentile):g}" if percentile else "mean"
+    shown = f"P{_percentile(text, percentile):g}" if percentile else "mean"
     return Threshold(text, name, shown, sense == ">", -value if sign == "-" else value, relative)
+
+
+def _percentile(text: str, written: str) -> float:
+    from scenarios.errors import BadValue
+    from scenarios.schema_types import parse_percentile
+
+    try:
+        return parse_percentile(written)
+    except BadValue as error:
+        raise wrong_flag(FLAG, f'"{text}": {error.message}', error.hint) from None
 
 
 def _amount(text: str, name: str, amount: str) -> tuple[float, bool]:
     from scenarios import units
 
-    if re.fullmatch(r"[0-9.]+ ?%", amount):
-        return units.parse_ratio(amount), True
-    if name in ("usd", "cost"):
-        amount = amount if amount.startswith("$") else f"${amount}"
+    relative = amount.endswith("%")
+    if name in ("usd", "cost") and re.fullmatch(r"[0-9][0-9.,]*[kMB]?", amount):
+        share = f" or {amount}%" if amount[-1].isdigit() else ""
+        raise wrong_flag(FLAG, f'"{text}": {amount} has no unit', f"write ${amount}/yr{share}")
+    if name in ("usd", "cost") and amount.startswith("$"):
         amount = amount if "/" in amount else f"{amount}/yr"
     elif name in ("carbon", "energy", "water") and re.search(r"[A-Za-z³]3?$", amount) and "/" not in amount:
         amount = f"{amount}/yr"
@@ -135,7 +146,7 @@ def _amount(text: str, name: str, amount: str) -> tuple[float, bool]:
         "nodes": units.parse_count,
     }.get(name, units.parse_time)
     try:
-        return float(read(amount)), False
+        return float(units.parse_ratio(amount) if relative else read(amount)), relative
     except ValueError as error:
         hint = getattr(error, "hint", "")
         raise wrong_flag(FLAG, f'"{text}": {getattr(error, "message", error)}', hint or "a share such as 5%") from None

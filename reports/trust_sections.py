@@ -5,7 +5,7 @@ from __future__ import annotations
 from optimizer.plan import Plan
 from reports.content import Bullets, Paragraph, Section, Table, columns, section
 from reports.summary import goal
-from reports.words import dollars, listed, number, percent, plain, scale
+from reports.words import dollars, gap, listed, number, percent, plain, scale
 
 
 def proof(plan: Plan) -> Section | None:
@@ -16,7 +16,7 @@ def proof(plan: Plan) -> Section | None:
     if plan.bound is not None and plan.bound.value is not None:
         says.append(f"Proven: no fleet can do with less than {_amount(plan.bound.value, plan.bound.unit)}.")
     if plan.gap is not None:
-        says.append(f"Gap between the two: {percent(plan.gap)}.")
+        says.append(f"Gap between the two: {gap(plan.gap)}.")
     says.append(f"Why it stopped: {_STOPS.get(plan.stopped_by, plain(plan.stopped_by))}.")
     if plan.cross_check in _SECOND_SEARCH:
         says.append(f"A second search, by another path, {_SECOND_SEARCH[plan.cross_check]}.")

@@ -65,10 +65,12 @@ def whatif(
 
 def _answer(scenario: Scenario, changes: list[str], base: str, each: bool, asked: Asked) -> WhatIf:
     import optimizer
+    from reports.outputs import keep_apart
     from reports.progress import Watch
     from reports.run import amount, read_plan
     from scenarios import ScenarioError
 
+    keep_apart(asked.outputs, [*scenario.files, base])
     before = read_plan(base) if base else None
     if before is not None and before.lock.scenario_sha256 != scenario.digest:
         sure = f" --confidence {asked.confidence}" if asked.confidence else ""

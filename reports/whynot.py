@@ -46,6 +46,7 @@ def whynot(
     import optimizer
     import scenarios
     from reports.names import Places
+    from reports.outputs import keep_apart
     from reports.problems import wrong_flag
     from reports.progress import Watch
     from reports.run import Asked, amount, confident, put, write_json
@@ -55,6 +56,7 @@ def whynot(
     if limit_s == 0:
         raise wrong_flag("--time-limit", "no time is left to solve in", "for example 60 s")
     question = confident(scenarios.load(scenario), confidence)
+    keep_apart(asked.outputs, question.files)
     try:
         with Watch(quiet) as watch:
             found = optimizer.whynot(

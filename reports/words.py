@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 DASH = "-"
+_DUST, _TINY, _ROUNDING = 1e-6, 1e-5, 1e-9
+"""Parts of one: below the first a change is nothing; between the others a gap is small, but there."""
 UNKNOWN = "unknown"
 
 
@@ -160,10 +162,30 @@ def mass(kg: float, digits: int = 3) -> str:
 def percent(fraction: float, digits: int = 2) -> str:
     """A fraction as a percentage: `0.08 %`.
 
-    >>> percent(0.0008)
-    '0.08 %'
+    >>> percent(0.0008), percent(2e-16)
+    ('0.08 %', '0 %')
     """
+    if abs(fraction) < _DUST:
+        return "0 %"
     return f"{number(fraction * 100, digits)} %" if abs(fraction) < 1 else f"{number(fraction * 100, 4)} %"
+
+
+def gap(fraction: float) -> str:
+    """How far apart a plan and its bound are: what cannot be told from nothing is 0, what is tiny is not written out.
+
+    >>> gap(2e-16), gap(9e-7), gap(0.0008)
+    ('0 %', 'below 0.001 %', '0.08 %')
+    """
+    return f"below {percent(_TINY)}" if _ROUNDING < fraction < _TINY else percent(fraction)
+
+
+def within(fraction: float) -> str:
+    """A bound on a distance, never smaller than it is: `within 0.001 %`.
+
+    >>> within(2e-16), within(9e-7)
+    ('0 %', '0.001 %')
+    """
+    return percent(_TINY) if _ROUNDING < fraction < _TINY else percent(fraction)
 
 
 def rate(per_second: float, digits: int = 4) -> str:

@@ -102,7 +102,14 @@ class Catalog:
 
     def __init__(self, files: tuple[Path, ...] = ()) -> None:
         users = read_user_files(files)
-        self.files = files
+        configs = (
+            file.path.parent / table["config"]
+            for file in users
+            for table in file.entries("models").values()
+            if isinstance(table.get("config"), str)
+        )
+        self.files = (*files, *configs)
+        """The user's files, and the published configurations that they name."""
         self.accelerators: Mapping[str, Accelerator] = Things("accelerators", users, self._accelerator)
         self.models: Mapping[str, Model] = Things("models", users, catalog_build.model)
         self.regions: Mapping[str, Region] = Things("regions", users, self._region)

@@ -173,7 +173,8 @@ def region(entry: Entry, key: str, shapes: Callable[[str], Figure | None]) -> Re
         "country": entry.text("country"),
         "latitude_deg": entry.figure("latitude", DEGREES, required=True, least=-90, most=90),
         "longitude_deg": entry.figure("longitude", DEGREES, required=True, least=-180, most=180),
-        "pue": entry.figure("pue", RATIO, required=True, least=1), "wue_l_per_kwh": entry.figure("wue", WATER),
+        "pue": entry.figure("pue", RATIO, required=True, least=1, most=units.MULTIPLIER.maximum),
+        "wue_l_per_kwh": entry.figure("wue", WATER),
         "electricity_usd_per_kwh": entry.figure("electricity", units.PRICE_PER_KWH),
     }  # fmt: skip
     entry.finish()

@@ -16,7 +16,7 @@ from scenarios.measurements import measurement_findings, unknown_accelerators
 from scenarios.schema_demand import Objective, QualityLoss, Slot, Workload
 from scenarios.schema_ranges import range_findings
 from scenarios.schema_repair import repair_findings
-from scenarios.schema_supply import Limits, Procurement, RegionUse
+from scenarios.schema_supply import Limits, Planning, Procurement, RegionUse
 
 if TYPE_CHECKING:
     from scenarios.catalog import Catalog
@@ -33,6 +33,8 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
         found += _slots(parts.slots)
     for name, workload in (parts.workloads or {}).items():
         found += _shapes(name, workload, catalog)
+        if parts.planning:
+            found += _planned(name, workload, parts.planning)
         found += _quality(name, workload.precisions, workload.quality_loss)
         found += measurement_findings(name, workload, catalog)
     found += unknown_accelerators(written, catalog)
@@ -92,6 +94,15 @@ def _shapes(name: str, workload: Workload, catalog: Catalog) -> Iterator[Finding
         if model is not None and shape.context_tokens > model.context_tokens:
             message = f"{shape.context_tokens:,} tokens in all, but {workload.model} holds {model.context_tokens:,}"
             yield Finding((*where, index), message, "shorten the request or choose a model with a longer context")
+
+
+def _planned(name: str, workload: Workload, planning: Planning) -> Iterator[Finding]:
+    """Each rate is believable, and so is what is planned for: all origins together, grown, at their peak."""
+    busiest = max(map(sum, zip(*workload.demand.values(), strict=True)))
+    planned = busiest * (1 + planning.growth) * planning.peak_factor
+    if planned > units.RATE.maximum:
+        message = f"{planned:,.4g} requests/s are planned for, with growth and peak factor"
+        yield Finding(("workloads", name, "demand"), message, f"at most {units.RATE.most}")
 
 
 def _quality(name: str, precisions: tuple[str, ...], loss: QualityLoss | None) -> Iterator[Finding]:

@@ -41,6 +41,8 @@ class Expanded:
     problems: list[Problem] = field(default_factory=list)
     elsewhere: dict[Where, tuple[str, int]] = field(default_factory=dict)
     """Path -> file and line of what comes from another file."""
+    files: list[Path] = field(default_factory=list)
+    """Traces and measurements."""
 
     def place(self, path: Where) -> tuple[str, int | None]:
         """File and line of a key, or of the nearest thing above it."""
@@ -79,6 +81,7 @@ def _workload(found: Expanded, name: str, entry: Any, folder: Path, catalog: Cat
             return entry
     if isinstance(measurements, str):
         try:
+            found.files.append(folder / measurements)
             entry["measurements"], lines = from_csv(folder / measurements, measurements)
             for at, line in lines.items():
                 found.elsewhere[(*where, "measurements", *at)] = (measurements, line)
@@ -121,6 +124,7 @@ def _trace(
         _problem(found, (*where, "bins"), f"{bins[0]} x {bins[1]} bins", f"at most {MOST_CLASSES} in all")
         return None
     path = folder / asked.trace
+    found.files.append(path)
     try:
         trace = read_trace(path, asked.trace)
     except ScenarioError as error:

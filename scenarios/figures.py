@@ -15,25 +15,37 @@ from scenarios.quantity import Quantity, UnitError
 
 COMPUTE = Quantity(
     "a rate of arithmetic", {"TFLOP/s": 1e12, "TOP/s": 1e12, "PFLOP/s": 1e15, "POP/s": 1e15, "GFLOP/s": 1e9},
-    ("989 TFLOP/s",), bare=("TFLOP/s",), zero="leave the precision out where it is not native",
+    ("989 TFLOP/s",), bare=("TFLOP/s",), most="1,000,000 PFLOP/s",
+    zero="leave the precision out where it is not native",
     extra_spellings={"TFLOPS": "TFLOP/s", "TOPS": "TOP/s", "PFLOPS": "PFLOP/s"},
 )  # fmt: skip
 MEMORY = Quantity(
-    "an amount of memory", {"GB": 1e9, "GiB": 2.0**30, "TB": 1e12}, ("80 GB",), bare=("GB",),
+    "an amount of memory", {"GB": 1e9, "GiB": 2.0**30, "TB": 1e12}, ("80 GB",), bare=("GB",), most="1,000,000 TB",
     zero="a device without memory serves nothing",
 )  # fmt: skip
 BANDWIDTH = Quantity(
     "a bandwidth", {"TB/s": 1e12, "GB/s": 1e9, "MB/s": 1e6}, ("3.35 TB/s", "450 GB/s"), bare=("GB/s",),
+    most="1,000,000 TB/s",
     zero="leave it out where there is no link", extra_spellings={"Gb/s": "GB/s", "Gbps": "GB/s", "GBps": "GB/s"},
 )  # fmt: skip
-MASS = Quantity("a mass", {"kg": 1.0, "t": 1e3}, ("164 kg",), bare=("kg",), zero="leave it out while unknown")
-PARAMETERS = Quantity("a number of parameters", {"1e9 parameters": 1e9, "parameters": 1.0}, ("70.6e9 parameters",))
+MASS = Quantity(
+    "a mass", {"kg": 1.0, "t": 1e3}, ("164 kg",), bare=("kg",), most="1,000,000 t", zero="leave it out while unknown"
+)
+PARAMETERS = Quantity(
+    "a number of parameters", {"1e9 parameters": 1e9, "parameters": 1.0}, ("70.6e9 parameters",), most="1e18 parameters"
+)
 DEGREES = Quantity("an angle in degrees", {"deg": 1.0}, ("45.5 deg",), plain=1.0)
-POWER = Quantity("a power", {"W": 1.0, "kW": 1e3}, ("700 W",), bare=("W",), zero="every device draws power")
-RATIO = Quantity("a ratio", {"1": 1.0, "%": 0.01}, ("0.55", "55%"), plain=1.0)
-SECONDS = Quantity("a time", {"s": 1.0, "ms": 1e-3, "us": 1e-6}, ("20 us",), bare=("us",))
+POWER = Quantity(
+    "a power", {"W": 1.0, "kW": 1e3}, ("700 W",), bare=("W",), most="100,000 kW",
+    zero="every device draws power",
+)  # fmt: skip
+RATIO = Quantity("a ratio", {"1": 1.0, "%": 0.01}, ("0.55", "55%"), plain=1.0, most="1,000")
+SECONDS = Quantity("a time", {"s": 1.0, "ms": 1e-3, "us": 1e-6}, ("20 us",), bare=("us",), most="100 s")
 INTENSITY = units.CARBON_INTENSITY
-WATER = Quantity("a water use per energy", {"L/kWh": 1.0, "l/kWh": 1.0}, ("0.12 L/kWh",), bare=("L/kWh",))
+WATER = Quantity(
+    "a water use per energy", {"L/kWh": 1.0, "l/kWh": 1.0}, ("0.12 L/kWh",), bare=("L/kWh",),
+    most="1,000 L/kWh",
+)
 
 _SIGNED = (DEGREES,)
 _FIGURE_KEYS = ("value", "unit", "source", "date", "confidence", "note")
@@ -286,4 +298,4 @@ def _inside(value: Any, unit: str | None, quantity: Quantity) -> float:
         raise UnitError(f"{value:g} is negative", f"{quantity.noun} is never negative")
     if value == 0 and quantity.zero:
         raise UnitError(f"{value:g}: {quantity.zero}", quantity.examples[0])
-    return float(_times(value, quantity.units[spelling]))
+    return quantity.believed(float(_times(value, quantity.units[spelling])), f"{value:g} {unit}")

@@ -35,13 +35,16 @@ def load(name_or_path: str | Path) -> Scenario:
     5000000.0
     """
     text = str(name_or_path)
+    if not text.strip() or name_or_path == Path():
+        hint = f"a file, or one of {', '.join(names())}"
+        raise ScenarioError(Problem("SCENARIO", None, "", "the name of the scenario is empty", hint))
     if text in names():
         file = f"{text}.yaml"
-        library = files("scenarios") / "library"
+        library = Path(str(files("scenarios") / "library"))
         raw = (library / file).read_bytes()
-        return _from_document(read(decode(raw, file), file), text, file, Path(str(library)))
+        return _from_document(read(decode(raw, file), file), text, file, library, path=library / file)
     path = Path(text)
-    return _from_document(read(decode(_bytes(path), text), text), text, text, path.parent)
+    return _from_document(read(decode(_bytes(path), text), text), text, text, path.parent, path=path)
 
 
 def loads(text: str, file: str = "<text>") -> Scenario:
@@ -68,6 +71,9 @@ def _bytes(path: Path) -> bytes:
         message, hint = "this is a folder", "give one of the files in it"
     except FileNotFoundError:
         message, hint = "there is no such file, and no shipped scenario of that name", _near_names(path)
+        if path.is_symlink():
+            message = f"this is a link to {path.readlink()}, which is not there"
+            hint = "mend the link, or name the file"
     except (OSError, ValueError) as error:
         message, hint = f"cannot be read: {getattr(error, 'strerror', None) or error}", ""
     raise ScenarioError(Problem(str(path), None, "", message, hint))
@@ -82,7 +88,7 @@ def _near_names(path: Path) -> str:
     shipped = names()
     near = difflib.get_close_matches(path.stem.lower(), shipped, n=2, cutoff=0.6)
     try:
-        beside = [item.name for item in path.parent.glob("*.y*ml")][:1000]
+        beside = [item.name for item in path.parent.glob("*.y*ml") if item.exists()][:1000]
     except (OSError, ValueError):
         beside = []
     near += [name for name in difflib.get_close_matches(path.name, beside, n=1) if name not in near]
@@ -91,9 +97,17 @@ def _near_names(path: Path) -> str:
 
 
 def _from_document(
-    document: Document, source: str, file: str, folder: Path | None, catalog: Catalog | None = None
+    document: Document,
+    source: str,
+    file: str,
+    folder: Path | None,
+    catalog: Catalog | None = None,
+    path: Path | None = None,
 ) -> Scenario:
-    """Validate, check against the catalog and finish; ScenarioError with every problem found."""
+    """Validate, check against the catalog and finish; ScenarioError with every problem found.
+
+    `path` is the file itself, where there is one.
+    """
     data, problems = document.data, []
     if catalog is None:
         try:
@@ -125,7 +139,9 @@ def _from_document(
     for name, workload in scenario.workloads.items():
         for index, measurement in enumerate(workload.measurements):
             measurement._place = whole.place(("workloads", name, "measurements", index))
-    return _finished(scenario, source, catalog)
+    finished = _finished(scenario, source, catalog)
+    finished._files = (*((path,) if path else ()), *catalog.files, *whole.files)
+    return finished
 
 
 def _catalog_files(data: Mapping[str, Any], folder: Path | None) -> tuple[Path, ...]:

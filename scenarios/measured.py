@@ -154,6 +154,8 @@ def _cells(path: Path, name: str) -> tuple[list[int], list[list[str]]]:
     except UnicodeDecodeError:
         raise _refused(name, None, "", "this is not UTF-8 text", "save the file as UTF-8") from None
     except (OSError, ValueError) as error:
+        if not name.strip():
+            raise _refused("MEASURED", None, "", "the name of the file is empty", "give a CSV file") from None
         raise _refused(name, None, "", f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     kept = [(k, line) for k, line in enumerate(text.splitlines(), 1) if line.strip(" ,\t") and not line.startswith("#")]
     if len(kept) < 2:
@@ -171,7 +173,7 @@ def _cells(path: Path, name: str) -> tuple[list[int], list[list[str]]]:
     width = len(cells[0])
     for line, row in zip(lines, cells, strict=False):
         if len(row) != width:
-            message = f"{len(row)} cells under {width} columns"
+            message = f"{len(row)} cells under {width} column{'s' * (width != 1)}"
             raise _refused(name, line, "", message, "a text with a comma or a quote in it is written in quotes")
     return lines, cells
 

@@ -44,7 +44,7 @@ def from_csv(path: Path, name: str) -> tuple[list[dict[str, Any]], Lines]:
     lines: Lines = {}
     for line, cells in read:
         if len(cells) != len(titles):
-            message = f"{len(cells)} cells under {len(titles)} columns"
+            message = f"{len(cells)} cells under {len(titles)} column{'s' * (len(titles) != 1)}"
             raise ScenarioError(Problem(name, line, "", message, 'put "..." around a text with a comma'))
         row = {column: cells[at] for column, at in place.items() if cells[at]}
         key = tuple(row.get(column, "") for column in _WAY)

@@ -6,7 +6,8 @@ import difflib
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from scenarios.errors import BadValue
 
@@ -51,13 +52,34 @@ class Quantity:
     """Must begin with a dollar sign."""
     multipliers: bool = False
     """Whether k, M and B may follow the number."""
-    maximum: float = math.inf
+    most: str = ""
+    """The largest that is believed, as people write it; beyond it a unit or a digit is wrong. "": no bound."""
+    smallest: str = ""
+    """The smallest above zero that is believed, as people write it."""
+    bare_most: float = math.inf
+    """The largest number without a unit: beyond it a percent sign was forgotten."""
+    least: float = 0.0
+    """In the unit used inside; `least_why` says why less is refused."""
+    least_why: str = ""
     zero: str = ""
     """Why zero is refused; "" when it is allowed."""
     extra_spellings: Mapping[str, str] = field(default_factory=dict)
     """Spellings refused on purpose -> the one to propose."""
     shown: tuple[tuple[str, float, float], ...] = (("", 1.0, 0.0),)
     """How an amount is written for people: unit, its worth, the least amount that it is used for; largest first."""
+
+    @cached_property
+    def maximum(self) -> float:
+        """`most` in the unit used inside."""
+        return self._bound(self.most) if self.most else math.inf
+
+    @cached_property
+    def minimum(self) -> float:
+        """`smallest` in the unit used inside."""
+        return self._bound(self.smallest) if self.smallest else 0.0
+
+    def _bound(self, text: str) -> float:
+        return replace(self, most="", smallest="", bare_most=math.inf).parse(text)
 
     def parse(self, value: object) -> float:
         """The quantity in the unit used inside; UnitError when it cannot be one."""
@@ -76,7 +98,7 @@ class Quantity:
             number = float(value)
         except OverflowError:
             number = math.inf
-        return self._bounded(number * self.plain, value)
+        return self._bare(number, value)
 
     def _text(self, text: str) -> float:
         match = _SPLIT.fullmatch(text)
@@ -92,7 +114,7 @@ class Quantity:
             if unit in self.units:
                 return self._bounded(_times(amount * multiplier, self.units[unit]), text)
             if unit == "" and self.plain is not None:
-                return self._bounded(amount * multiplier * self.plain, text)
+                return self._bare(amount * multiplier, text)
         raise self._unreadable(text, match["dollar"] or "", number, rest)
 
     def _splits(self, rest: str) -> list[tuple[float, str]]:
@@ -102,6 +124,22 @@ class Quantity:
             ways.append((_MULTIPLIERS[rest[0]], rest[1:].lstrip()))
         return ways
 
+    def _bare(self, number: float, value: object) -> float:
+        """A number without a unit. One that can only be a percentage whose sign was forgotten is not guessed at."""
+        amount = number * (self.plain or 1.0)
+        if "%" not in self.units or not min(self.bare_most, self.maximum) < amount < math.inf:
+            return self._bounded(amount, value)
+        readings = [f"{percent:.6g}%" for percent in (number, number * 100) if self._can_be(percent / 100)]
+        hint = f"write {readings[0]} if that is meant" if readings else self.example()
+        if len(readings) > 1:
+            hint = f"write {' or '.join(readings)}, whichever is meant"
+        if self.bare_most < self.maximum:
+            raise UnitError(f"{show(value)} without a percent sign is more than {self.bare_most:g}", hint)
+        raise UnitError(f"{show(value)} is more than {self.most}", hint)
+
+    def _can_be(self, amount: float) -> bool:
+        return self.least <= amount <= self.maximum
+
     def _bounded(self, amount: float, value: object) -> float:
         if not math.isfinite(amount):
             raise UnitError(f"{show(value)} is not a finite number", self.example())
@@ -109,10 +147,16 @@ class Quantity:
             raise UnitError(f"{show(value)} is negative", f"{self.noun} is never negative")
         if amount == 0 and self.zero:
             raise UnitError(f"{show(value)}: {self.zero}", self.example())
+        if amount < self.least:
+            raise UnitError(f"{amount:g} is less than {self.least:g}", self.least_why)
+        return self.believed(amount, value)
+
+    def believed(self, amount: float, value: object) -> float:
+        """The amount; UnitError where it is beyond every bound, so that a unit or a digit must be wrong."""
         if amount > self.maximum:
-            percent = self.maximum == 1 and amount <= 100 and isinstance(value, (int, float))
-            hint = f'did you mean "{amount:g}%"?' if percent else self.example()
-            raise UnitError(f"{show(value)} is more than {self.maximum:g}", hint)
+            raise UnitError(f"{show(value)} is more than {self.most}", self.example())
+        if 0 < amount < self.minimum:
+            raise UnitError(f"{show(value)} is less than {self.smallest}", self.example())
         return amount
 
     def _unreadable(self, text: str, dollar: str, number: str, rest: str) -> UnitError:
@@ -168,7 +212,11 @@ class Quantity:
         text = {"type": "string", "pattern": pattern}
         if self.plain is None:
             return {**text, "examples": list(self.examples)}
-        return {"anyOf": [{"type": "number", "minimum": 0}, text], "examples": list(self.examples)}
+        number: dict[str, object] = {"type": "number", "minimum": self.least / self.plain}
+        largest = min(self.bare_most, self.maximum)
+        if math.isfinite(largest):
+            number["maximum"] = largest / self.plain
+        return {"anyOf": [number, text], "examples": list(self.examples)}
 
 
 def _times(amount: float, worth: float) -> float:

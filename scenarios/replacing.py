@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Iterable
 from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin
 
@@ -15,6 +14,8 @@ from scenarios.messages import schema_findings
 from scenarios.quantity import NoUnit
 
 WHOLE_PART = "this is a whole part"
+_LARGEST = 1e15
+"""In whatever SI unit: no quantity of a scenario is larger."""
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -123,8 +124,8 @@ def _read(field: FieldInfo, old: Any, rest: str, value: object, context: dict[st
         # Under the attribute's name a number that lacks its unit is in SI.
         if not by_attribute or not isinstance(value, (int, float)) or not any(isinstance(c, NoUnit) for c in causes):
             raise
-        if not (math.isfinite(value) and value >= 0):
-            raise BadValue(f"{value:g} is not possible here", "a finite number that is not negative") from error
+        if not 0 <= value <= _LARGEST:
+            raise BadValue(f"{value:g} is not possible here", f"a number from 0 to {_LARGEST:g}") from error
         new = float(value)
     return _put(old, keys, new)
 

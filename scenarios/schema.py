@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
@@ -69,6 +70,7 @@ class Scenario(Part):
 
     _catalog: Any = PrivateAttr(default=None)
     _source: str = PrivateAttr(default="<mapping>")
+    _files: tuple[Path, ...] = PrivateAttr(default=())
 
     @property
     def catalog(self) -> Catalog:
@@ -81,6 +83,11 @@ class Scenario(Part):
     def source(self) -> str:
         """The file, or the name of the shipped scenario."""
         return self._source
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that it was read from: its own, catalogs, configurations of models, traces, measurements."""
+        return self._files
 
     @property
     def digest(self) -> str:

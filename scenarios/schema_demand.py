@@ -13,7 +13,6 @@ from scenarios.quantity import UnitError, show
 from scenarios.schema_measured import Measurement, SizeHistogram, SizeTrace
 from scenarios.schema_types import (
     Account,
-    Count,
     HourOfDay,
     Hours,
     HoursPerYear,
@@ -22,13 +21,15 @@ from scenarios.schema_types import (
     Named,
     Part,
     Percentile,
-    PositiveCount,
     PositiveFraction,
     PositiveSeconds,
+    PositiveTokens,
     Precision,
     Ratio,
     Seconds,
+    Size,
     Text,
+    Tokens,
     UsdPerKg,
     distinct,
     given,
@@ -99,11 +100,11 @@ class Shape(Part):
     """What reports call it."""
     share: PositiveFraction = 1.0
     """Part of the workload's requests; the shares of a workload sum to 1."""
-    prompt_tokens: Count
+    prompt_tokens: Tokens
     """Tokens that must be read before the first one is written."""
-    output_tokens: PositiveCount
+    output_tokens: PositiveTokens
     """Tokens written."""
-    cached_context_tokens: Count = 0
+    cached_context_tokens: Tokens = 0
     """Tokens already in the KV cache: they take memory and are attended to, but are not read again."""
 
     @property
@@ -214,7 +215,7 @@ def _listed(value: Any) -> Any:
 Places = Annotated[
     frozenset[Text], BeforeValidator(_allowed), WithJsonSchema({"type": "array", "items": {"type": "string"}})
 ]
-Choices = Annotated[tuple[PositiveCount, ...], BeforeValidator(_allowed), AfterValidator(distinct)]
+Choices = Annotated[tuple[Size, ...], BeforeValidator(_allowed), AfterValidator(distinct)]
 
 
 class Workload(Named):

@@ -12,10 +12,10 @@ from scenarios.schema_types import (
     KvPrecision,
     MeanOrPercentile,
     Part,
-    PositiveCount,
     PositiveRate,
     PositiveSeconds,
     Precision,
+    Size,
     Text,
     some,
 )
@@ -43,13 +43,13 @@ class Measurement(Part):
     """Number format of the weights."""
     kv_precision: KvPrecision = "bf16"
     """Number format of the KV cache."""
-    tensor_parallel: PositiveCount = 1
+    tensor_parallel: Size = 1
     """Tensor-parallel size."""
-    pipeline_parallel: PositiveCount = 1
+    pipeline_parallel: Size = 1
     """Pipeline-parallel size."""
-    expert_parallel: PositiveCount = 1
+    expert_parallel: Size = 1
     """Expert-parallel size: 1, or the tensor-parallel size of a mixture of experts."""
-    batch: PositiveCount | None = None
+    batch: Size | None = None
     """Most requests at once; when absent the largest that memory holds is taken, and no other batch of this way."""
     requests: Annotated[dict[str, MeasuredRequest], some("kind of request")]
     """Kind of request, by its name: what was measured."""
@@ -113,14 +113,14 @@ def _pair(value: object) -> object:
     if len(pair) != 2:
         raise BadValue(f"{len(pair)} numbers", "give one number, or two: bins of prompts and bins of outputs")
     for one in pair:
-        if units.parse_count(one) < 1:
+        if units.parse_count(one, units.LARGEST_BATCH) < 1:
             raise BadValue(f"{one} bins", "at least 1")
     return pair
 
 
 Bins = Annotated[
-    tuple[PositiveCount, PositiveCount],
-    BeforeValidator(_pair, json_schema_input_type=PositiveCount | tuple[PositiveCount, PositiveCount]),
+    tuple[Size, Size],
+    BeforeValidator(_pair, json_schema_input_type=Size | tuple[Size, Size]),
 ]
 
 

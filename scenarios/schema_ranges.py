@@ -37,8 +37,9 @@ def parse_factor(value: object) -> float:
     except UnitError as error:
         raise BadValue(f"{show(value)} is not a part of today's figure", _EXAMPLE) from error
     if not 0 < factor <= MOST:
-        hint = _EXAMPLE if factor == 0 else f"write {factor:g}% if that is meant"
-        raise BadValue(f"{show(value)} is no factor to plan for: above 0 and at most {MOST:g}", hint)
+        bare = factor > 0 and not (isinstance(value, str) and value.strip().endswith("%"))
+        hint = f"write {factor:g}% if that is meant" if bare else _EXAMPLE
+        raise BadValue(f"{show(value)} is no factor to plan for: above 0 and at most {MOST:.0%}", hint)
     return factor
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scenarios.catalog import Catalog, Region
 
 NEVER = math.inf
+_MOST_WEIGHT = 1_000_000
 ADDITION = "addition"
 ONE_FOR_ALL = (
     "budget",
@@ -42,7 +43,7 @@ _KEPT = {"residency": "residency is kept in every way out", "precisions": "a pre
 
 
 def _weight(value: object) -> float:
-    if isinstance(value, str) and value.strip().lower() == "never":
+    if value == NEVER or (isinstance(value, str) and value.strip().lower() == "never"):
         return NEVER
     try:
         weight = units.parse_ratio(value) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
@@ -50,13 +51,15 @@ def _weight(value: object) -> float:
         raise BadValue(f"{show(value)} is no weight", _EXAMPLE) from error
     if isinstance(value, bool) or not weight >= 0:
         raise BadValue(f"{show(value)} is no weight", _EXAMPLE)
+    if weight > _MOST_WEIGHT:
+        raise BadValue(f"{show(value)} is more than {_MOST_WEIGHT:,}", "write never to keep a limit as it is")
     return weight
 
 
 Weight = Annotated[
     float,
     BeforeValidator(_weight),
-    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0}, {"type": "string"}]}),
+    WithJsonSchema({"anyOf": [{"type": "number", "minimum": 0, "maximum": _MOST_WEIGHT}, {"type": "string"}]}),
 ]
 Names = Annotated[tuple[Text, ...], AfterValidator(distinct)]
 

@@ -10,8 +10,9 @@ from scenarios import units
 from scenarios.schema_types import (
     Basis,
     Confidence,
-    Count,
+    DevicesPerNode,
     Fraction,
+    Growth,
     KgPerKwh,
     KgPerYear,
     KwhPerYear,
@@ -20,15 +21,16 @@ from scenarios.schema_types import (
     Multiplier,
     Named,
     Part,
-    PositiveCount,
     PositiveFraction,
     PositiveSeconds,
     PositiveUsdPerYear,
     Quota,
-    Ratio,
+    Regions,
     Seconds,
     Seed,
+    SpareNodes,
     Text,
+    Threads,
     UsdPerDevice,
     UsdPerHour,
     UsdPerKwh,
@@ -80,7 +82,7 @@ class Owned(Part):
     """Yearly cost of capital; 0 is a straight line."""
     prices: dict[str, UsdPerDevice] = Field(default_factory=dict)
     """Purchase price per device, in place of the catalog's."""
-    devices_per_node: dict[str, PositiveCount] = Field(default_factory=dict)
+    devices_per_node: dict[str, DevicesPerNode] = Field(default_factory=dict)
     """Devices in one node, in place of the catalog's."""
 
 
@@ -154,11 +156,11 @@ class Limits(Part):
     """Water a year."""
     energy_kwh_per_year: KwhPerYear | None = Field(default=None, alias="energy")
     """Energy a year, cooling included."""
-    min_regions: PositiveCount | None = None
+    min_regions: Regions | None = None
     """Fewest regions in use."""
     min_region_share: PositiveFraction = given(0.05, "5%")
     """Part of the demand that a region must serve to count for `min_regions`."""
-    max_regions: PositiveCount | None = None
+    max_regions: Regions | None = None
     """Most regions in use."""
 
 
@@ -185,11 +187,11 @@ class Planning(Part):
 
     peak_factor: Multiplier = 1.0
     """Peak within an hour over the mean of that hour."""
-    growth: Ratio = given(0.0, "0%")
+    growth: Growth = given(0.0, "0%")
     """Head-room for growth of the demand."""
-    spare_nodes: Count = 0
+    spare_nodes: SpareNodes = 0
     """Warm spare nodes in each region in use."""
-    maintenance_nodes: Count = 0
+    maintenance_nodes: SpareNodes = 0
     """Nodes down for maintenance in each region in use, on top of a failure."""
     staff_usd_per_year: UsdPerYear = given(0.0, "$0/yr", alias="staff")
     """Cost of staff."""
@@ -209,7 +211,7 @@ class Solver(Part):
     """How far from proven optimal the answer may be."""
     time_limit_s: PositiveSeconds = given(60.0, "60 s", alias="time_limit")
     """Longest time to search."""
-    threads: PositiveCount = 1
+    threads: Threads = 1
     """Threads to use."""
     seed: Seed = 0
     """The same seed gives the same plan."""

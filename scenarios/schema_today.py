@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from scenarios.schema_types import (
-    Count,
+    Nodes,
     Part,
-    PositiveCount,
+    PositiveNodes,
     Text,
     UsdPerDevice,
     UsdPerHour,
@@ -32,7 +32,7 @@ class NodesNow(Part):
     """What is in an owned node."""
     instance: Text | None = None
     """Instance type of a rented node."""
-    nodes: PositiveCount
+    nodes: PositiveNodes
     """How many there are."""
     write_off_usd_per_year: UsdPerYear = given(0.0, "$0/yr", alias="write_off")
     """Of each owned node: what its purchase still costs a year, kept or not; 0 once it is written off."""
@@ -53,7 +53,7 @@ class Changes(Part):
     """Bringing a node to another region."""
     horizon_years: Years = given(3.0, "3 years", alias="horizon")
     """Over how long one-off costs are spread."""
-    limit: Count | None = None
+    limit: Nodes | None = None
     """Most nodes bought, committed to, moved or retired, and rented beyond today's, all together."""
 
 

@@ -38,6 +38,8 @@ class Named(Part):
 def name_parts(parts: dict[str, Any]) -> dict[str, Any]:
     """Tell each part of a mapping what it is called."""
     for key, part in parts.items():
+        if not key.strip():
+            raise BadValue("a name is empty", "give each a name before its colon")
         part._name = key
     return parts
 
@@ -79,22 +81,20 @@ def _confident(value: float) -> float:
     return value
 
 
-def _count(minimum: int) -> BeforeValidator:
+def _whole(least: int, most: int) -> tuple[BeforeValidator, WithJsonSchema]:
+    """A whole number within bounds, for the reader and for editors."""
+
     def parse(value: object) -> int:
-        number = units.parse_count(value)
-        if number < minimum:
-            raise BadValue(f"{show(value)} is too small", f"it must be at least {minimum}")
+        number = units.parse_count(value, most)
+        if number < least:
+            raise BadValue(f"{show(value)} is too small", f"it must be at least {least}")
         return number
 
-    return BeforeValidator(parse)
+    return BeforeValidator(parse), WithJsonSchema({"type": "integer", "minimum": least, "maximum": most})
 
 
 def _quantity(quantity: Quantity) -> tuple[BeforeValidator, WithJsonSchema]:
     return BeforeValidator(quantity.parse), WithJsonSchema(quantity.json_schema())
-
-
-def _integers(minimum: int) -> WithJsonSchema:
-    return WithJsonSchema({"type": "integer", "minimum": minimum})
 
 
 Text = Annotated[str, AfterValidator(str.strip)]
@@ -122,26 +122,19 @@ PositiveRate = Annotated[float, *_quantity(units.RATE), AfterValidator(_positive
 PositiveFraction = Annotated[float, *_quantity(units.FRACTION), AfterValidator(_positive)]
 Confidence = Annotated[float, *_quantity(units.FRACTION), AfterValidator(_confident)]
 Ratio = Annotated[float, *_quantity(units.RATIO)]
-Count = Annotated[int, _count(0), _integers(0)]
-PositiveCount = Annotated[int, _count(1), _integers(1)]
-
-
-def _seed(value: int) -> int:
-    if value >= 2**31:
-        raise BadValue(f"{value} is too large", "the solver takes seeds up to 2,147,483,647")
-    return value
-
-
-Seed = Annotated[int, _count(0), AfterValidator(_seed), _integers(0)]
-
-
-def _at_least_one(value: float) -> float:
-    if value < 1:
-        raise BadValue(f"{value:g} is less than 1", "it multiplies: 1 changes nothing")
-    return value
-
-
-Multiplier = Annotated[float, *_quantity(units.MULTIPLIER), AfterValidator(_at_least_one)]
+Growth = Annotated[float, *_quantity(units.GROWTH)]
+Multiplier = Annotated[float, *_quantity(units.MULTIPLIER)]
+Nodes = Annotated[int, *_whole(0, units.MOST_NODES)]
+SpareNodes = Annotated[int, *_whole(0, units.MOST_SPARE_NODES)]
+PositiveNodes = Annotated[int, *_whole(1, units.MOST_NODES)]
+DevicesPerNode = Annotated[int, *_whole(1, units.MOST_DEVICES_PER_NODE)]
+Regions = Annotated[int, *_whole(1, units.MOST_REGIONS)]
+Tokens = Annotated[int, *_whole(0, units.MOST_TOKENS)]
+PositiveTokens = Annotated[int, *_whole(1, units.MOST_TOKENS)]
+Size = Annotated[int, *_whole(1, units.LARGEST_BATCH)]
+"""Of a batch, or of a parallel group."""
+Threads = Annotated[int, *_whole(1, units.MOST_THREADS)]
+Seed = Annotated[int, *_whole(0, 2**31 - 1)]
 
 
 def _quota(value: object) -> int | str:
@@ -149,14 +142,23 @@ def _quota(value: object) -> int | str:
         if value in ("unlimited", "unknown"):
             return value
         raise BadValue(f"{show(value)} is not a quota", 'write a number of devices, "unlimited" or "unknown"')
-    return units.parse_count(value)
+    return units.parse_count(value, units.MOST_DEVICES)
 
 
 Quota = Annotated[
     int | Literal["unlimited", "unknown"],
     BeforeValidator(_quota),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 0}, {"enum": ["unlimited", "unknown"]}]}),
+    WithJsonSchema({
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": units.MOST_DEVICES},
+                {"enum": ["unlimited", "unknown"]},
+            ]
+        }),
 ]
+
+
+MOST_PERCENTILE = 99.999
+"""Beyond it the law of the first tokens is not exact."""
 
 
 def parse_percentile(value: object) -> float:
@@ -167,7 +169,12 @@ def parse_percentile(value: object) -> float:
     except ValueError:
         number = -1.0
     if isinstance(value, bool) or not 0 < number < 100:
-        raise BadValue(f"{show(value)} is not a percentile", "write a number between 0 and 100, such as 99")
+        raise BadValue(f"{show(value)} is not a percentile", "write a number between 1 and 100, such as 99")
+    if number > MOST_PERCENTILE:
+        raise BadValue(f"{show(value)} is beyond what can be told of a tail", f"at most {MOST_PERCENTILE:g}")
+    if number < 1:
+        meant = f"{number * 100:g}"
+        raise BadValue(f"{show(value)} is below the first percentile", f"write {meant} for P{meant}")
     return number
 
 
@@ -177,12 +184,13 @@ def mean_or_percentile(value: object) -> float | str:
     try:
         return parse_percentile(value)
     except BadValue as error:
-        raise BadValue(f"{show(value)} is neither mean nor a percentile", "write mean, or for example 99") from error
+        hint = f"write mean, or {error.hint.removeprefix('write ')}"
+        raise BadValue(f"{show(value)} is neither mean nor a percentile", hint) from error
 
 
 _PERCENTILE_SCHEMA: dict[str, Any] = {
     "anyOf": [
-        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 100},
+        {"type": "number", "minimum": 1, "maximum": MOST_PERCENTILE},
         {"type": "string", "pattern": r"^[Pp][0-9]+(\.[0-9]+)?$"},
     ]
 }

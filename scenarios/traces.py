@@ -25,7 +25,11 @@ LARGEST_BYTES = 4_000_000_000
 MOST_CLASSES = 64
 NEAR_EMPTY = 0.01
 """A class with a smaller share of the requests is counted with the next larger one."""
+LEAST_SHARE = 2e-6
+"""A class that nothing larger can take in counts at least for so much; less would be lost in the solver's rounding."""
 MOST_TOKENS = 2**31
+MOST_COUNTED = 1e15
+LONGEST_S = 20 * 365 * 86_400.0
 BUSY_SPAN_S = 60.0
 COLUMNS = {
     "prompt_tokens": (
@@ -95,7 +99,14 @@ def merged_up(cells: dict[Cell, Class]) -> list[Class]:
         taker.prompt_tokens = max(taker.prompt_tokens, mine.prompt_tokens)
         taker.output_tokens = max(taker.output_tokens, mine.output_tokens)
         del left[cell]
-    return [left[cell] for cell in sorted(left)]
+    kept = [left[cell] for cell in sorted(left)]
+    if any(one.share < LEAST_SHARE for one in kept):
+        for one in kept:
+            one.share = max(one.share, LEAST_SHARE)
+        total = sum(one.share for one in kept)
+        for one in kept:
+            one.share /= total
+    return kept
 
 
 def histogram_classes(histogram: Histogram) -> list[Class]:
@@ -130,6 +141,8 @@ def histogram_problem(histogram: Histogram) -> tuple[str, str, str] | None:
             return "counts", f"row {number} has {len(row)} counts for {bins[1]} bins of outputs", hint
         if any(not math.isfinite(count) or count < 0 for count in row):
             return "counts", f"row {number} has a count below 0 or no number", "counts are numbers from 0 upwards"
+        if max(row) > MOST_COUNTED:
+            return "counts", f"row {number} has a count of {max(row):g}", f"at most {MOST_COUNTED:g}"
     if not any(map(any, histogram.counts)):
         return "counts", "there is not one request", "counts of the requests in each bin"
     if sum(count > 0 for row in histogram.counts for count in row) > MOST_CLASSES:
@@ -175,6 +188,11 @@ def read_trace(path: Path, name: str, hint: str = "the path is relative to the s
         if bad > len(problems):
             problems.append(Problem(name, None, "", f"{bad:,} rows in all cannot be read", "mend or delete them"))
         raise ScenarioError(problems)
+    span_s = max(found.times_s, default=0.0) - min(found.times_s, default=0.0)
+    if span_s > LONGEST_S:
+        apart = f"{span_s / 86_400 / 365:,.0f} years apart" if span_s < 1e15 else "further apart than any trace is long"
+        hint = "at most 20 years; a number is in seconds, not in milliseconds or less"
+        raise ScenarioError(Problem(name, None, "time", f"the times are {apart}", hint))
     if not found.prompts:
         raise ScenarioError(Problem(name, line, "", "the trace holds no request", "one row for each request"))
     return found

@@ -157,7 +157,10 @@ def test_options_reach_the_solver_in_si(answering: Answering, tmp_path: Path) ->
     assert options["scenario"].name == "capstone"
     assert (options["time_limit"], options["gap"], options["threads"], options["seed"]) == (120.0, 0.001, 2, 7)
     assert (options["binding"], options["curves"], options["solver"]) == (False, False, "scip")
-    assert (options["solver_log"], options["write_model"]) == (str(log), str(model))
+    # Each is written beside its place, with its ending, and then put there.
+    for key, file in (("solver_log", log), ("write_model", model)):
+        beside = Path(options[key])
+        assert (beside.parent, beside.suffix) == (tmp_path, file.suffix) and beside != file
 
 
 def test_the_plan_is_written_and_can_be_read_again(answering: Answering, tmp_path: Path) -> None:
@@ -278,3 +281,48 @@ def test_a_time_limit_without_a_fleet_is_exit_code_4() -> None:
     done = argosy("solve", "capstone", "--time-limit", "0.001 s", "--json", "--no-binding")
     assert done.returncode == 4
     assert json.loads(done.stdout)["status"] in ("no_incumbent", "feasible")
+
+
+@pytest.mark.parametrize(("fleet", "status"), [([], "optimal"), (None, "optimal"), (None, "feasible")])
+def test_a_plan_without_its_fleet_is_no_plan(
+    fleet: object, status: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = tmp_path / "plan.json"
+    data = {**json.loads(plans.feasible().model_dump_json()), "fleet": fleet, "status": status}
+    plan.write_text(json.dumps(data), encoding="utf-8")
+    for command in ("verify capstone PLAN", "export PLAN --to xlsx -o NEW.xlsx", "simulate PLAN --scenario capstone"):
+        words = [word.replace("PLAN", str(plan)).replace("NEW", str(tmp_path / "new")) for word in command.split()]
+        assert cli.run(words) == 1
+        assert f"its status is {status}, but it holds no fleet" in capsys.readouterr().err
+
+
+def test_a_plan_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(plans.feasible().model_dump_json(), encoding="utf-8-sig")
+    assert cli.run(["compare", str(plan), str(plan)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("validate|", "the name of the file is empty"),
+        ("calibrate|", "the name of the file is empty"),
+        ("solve|", "the name of the scenario is empty"),
+        ("verify|capstone|", "the name of the plan is empty"),
+        ("frontier|", "the name of the scenario is empty"),
+        ("cheapest|--model|llama-3-70b|--isl|5|--osl|5|--qps|5|--region|aws/us-east-1|--quota|h100-sxm=²", "²"),
+        ("report|PLAN|--markdown|NEW|--frontier|²", "² is no number"),
+        ("cheapest|--model|llama-3-70b|--isl|5|--osl|5|--qps|5|--region|aws/us-east-1|--threads|999999", "1 to 256"),
+        ("robust|capstone|--range|demand=80%..3000%", "at most 2000%"),
+        ("repair|capstone|--weight|quota", "is no weight"),
+        ("compare|PLAN|PLAN|--fail-if|usd>5", "write $5/yr or 5%"),
+    ],
+)
+def test_bad_words_are_answered(command: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With what is allowed, exit code 1, and a line break at the end."""
+    plan = tmp_path / "plan.json"
+    plan.write_text(plans.feasible().model_dump_json(), encoding="utf-8")
+    names = {"PLAN": str(plan), "NEW": str(tmp_path / "new")}
+    assert cli.run([names.get(word, word) for word in command.split("|")]) == 1
+    said = capsys.readouterr().err
+    assert words in said and said.endswith("\n") and "Traceback" not in said

@@ -84,7 +84,7 @@ def test_todays_nodes_that_are_all_off_break_nothing(tmp_path: Path, capsys: pyt
         (["--resume", "a", "--output", "b"], "--resume"),
         (["--time-limit", "0 s"], "no time is left"),
         (["--json", "--markdown"], "choose one"),
-        (["--output", "nowhere/draws.jsonl"], "nowhere/draws.jsonl"),
+        (["--output", "nowhere/draws.jsonl"], "there is no folder nowhere"),
         (["nowhere.json"], "nowhere.json cannot be read"),
         (["--range", "demand"], "is no range of an input"),
         (["--range", "demnd=80%..130%"], 'did you mean "demand"?'),

@@ -82,6 +82,12 @@ def test_a_broken_threshold_is_exit_code_three_and_says_which(
         ("itl>+5 t", "50 ms"),
         ("usd_p99>5%", 'did you mean "usd"?'),
         ("devices>1.5", "8"),
+        ("usd>5", "write $5/yr or 5%"),
+        ("cost<-10k", "write $10k/yr"),
+        ("usd>..%", "20%"),
+        ("carbon>1e300t", "500 t/yr"),
+        ("ttft_p0.99>5ms", "write 99 for P99"),
+        ("ttft_p9.9.9>5ms", "such as 99"),
     ],
 )
 def test_a_threshold_that_cannot_be_read_says_what_is_allowed(text: str, hint: str) -> None:
@@ -96,8 +102,8 @@ def test_thresholds_read_what_changed(written: tuple[Path, Path, Path]) -> None:
     money = found.account("usd_per_year")
     assert money is not None
     change = money.after - money.before
-    assert threshold(f"usd>{change + 10:.0f}").verdict(found).broken is False
-    assert threshold(f"usd>{change - 10:.0f}").verdict(found).broken is True
+    assert threshold(f"usd>${change + 10:.0f}").verdict(found).broken is False
+    assert threshold(f"usd>${change - 10:.0f}").verdict(found).broken is True
     assert threshold("usd>$1k").amount == 1000.0 and threshold("usd<-5 %").amount == -0.05
     unsure = found.model_copy(update={"accounts": [money.model_copy(update={"resolved": False})]})
     assert threshold("usd>0%").verdict(unsure).broken is False

@@ -6,10 +6,13 @@ import math
 
 import pytest
 
+from reports.names import Places
+from reports.summary import headline
 from reports.words import (
     count,
     device,
     dollars,
+    gap,
     listed,
     money,
     number,
@@ -19,7 +22,9 @@ from reports.words import (
     scale,
     spoken,
     together,
+    within,
 )
+from tests.reports import plans
 
 
 @pytest.mark.parametrize(
@@ -85,3 +90,21 @@ def test_names() -> None:
     assert [percentile(name) for name in ("P99", "99", "mean", "p50")] == ["P99", "P99", "mean", "P50"]
     assert [listed([]), listed(["a"]), listed(["a", "b"])] == ["", "a", "a and b"]
     assert [count(1, "node"), count(2, "node")] == ["1 node", "2 nodes"]
+
+
+def test_no_exponents_in_gaps() -> None:
+    for fraction in (0.0, 2e-16, 9e-10, 9e-7, 9.9e-6, 1e-5, 1e-3, 0.3):
+        for write in (percent, gap, within):
+            assert "e-" not in write(fraction)
+    assert gap(9e-7) == "below 0.001 %" and within(9e-7) == "0.001 %" and percent(9e-7) == "0 %"
+    assert gap(2e-16) == within(2e-16) == "0 %"
+
+
+def test_what_is_closest_is_named_once() -> None:
+    plan = plans.no_candidate()
+    what = "l4 bf16 (KV bf16) TP1 batch 1"
+    says = f"{what} needs 110.81 times the memory it has"
+    plan = plan.model_copy(update={"rejected": [plan.rejected[0].model_copy(update={"what": what, "says": says})]})
+    assert headline(plan, Places(None)).count(what) == 1
+    plan = plan.model_copy(update={"rejected": [plan.rejected[0].model_copy(update={"says": "is not native"})]})
+    assert f"{what}: is not native" in headline(plan, Places(None))

@@ -6,6 +6,7 @@ import math
 import subprocess
 import sys
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
@@ -117,3 +118,20 @@ def test_importing_the_package_is_light():
 def test_no_such_name_in_the_package():
     with pytest.raises(AttributeError, match="nonesuch"):
         _ = scenarios.nonesuch
+
+
+def test_an_empty_name_is_called_so() -> None:
+    for name in ("", " "):
+        with pytest.raises(scenarios.ScenarioError, match="the name of the scenario is empty"):
+            scenarios.load(name)
+
+
+def test_a_link_that_leads_nowhere_is_not_proposed_for_itself(tmp_path: Path) -> None:
+    link = tmp_path / "dangling.yaml"
+    link.symlink_to("nowhere")
+    with pytest.raises(scenarios.ScenarioError, match="a link to nowhere, which is not there") as caught:
+        scenarios.load(link)
+    assert "did you mean" not in str(caught.value)
+    with pytest.raises(scenarios.ScenarioError) as caught:
+        scenarios.load(tmp_path / "dangling.yml")
+    assert "did you mean" not in str(caught.value)

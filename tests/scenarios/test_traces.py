@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import scenarios
-from scenarios.traces import NEAR_EMPTY, Trace, read_trace, trace_classes
+from scenarios import ScenarioError
+from scenarios.schema_measured import Histogram
+from scenarios.traces import NEAR_EMPTY, Class, Trace, histogram_problem, merged_up, read_trace, trace_classes
 
 SCENARIO = """\
 name: sized
@@ -251,3 +253,23 @@ def test_a_long_trace_is_read_row_by_row(tmp_path: Path):
     trace = read_trace(path, "long.csv")
     assert len(trace.prompts) == 30_000
     assert len(trace_classes(trace, (4, 4))) <= 16
+
+
+def test_times_in_nanoseconds_are_said_and_not_counted_minute_by_minute(tmp_path: Path) -> None:
+    """1.7e18 is a date in nanoseconds; read as seconds, the minutes of such a span do not fit in memory."""
+    path = tmp_path / "trace.csv"
+    path.write_text("timestamp,prompt_tokens,output_tokens\n1700000000000000000,5,5\n1700003600000000000,5,5\n")
+    with pytest.raises(ScenarioError, match="the times are 114,155 years apart"):
+        read_trace(path, "trace.csv")
+
+
+def test_a_class_that_is_next_to_nothing_still_counts() -> None:
+    found = merged_up({(0, 0): Class("all", 1 - 1e-9, 10, 10), (1, 1): Class("one", 1e-9, 900, 900)})
+    assert [one.share for one in found] == pytest.approx([1 - 2e-6, 2e-6], rel=1e-4)
+    assert sum(one.share for one in found) == pytest.approx(1, abs=1e-12)
+
+
+def test_counts_that_cannot_be_added_up() -> None:
+    histogram = Histogram(prompt_tokens=(0, 8), output_tokens=(0, 4, 8), counts=((1e308, 1e308),))
+    found = histogram_problem(histogram)
+    assert found is not None and "row 1 has a count of 1e+308" in found[1]
