@@ -97,7 +97,7 @@ WATER_PER_YEAR = Quantity(
     extra_spellings={"m3": "m3/yr", "l": "l/yr"}, most="1e12 m3/yr", smallest="0.001 l/yr",
 )  # fmt: skip
 RATE = Quantity(
-    "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True, most="10M/s",
+    "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True, most="100M/s",
     smallest="1e-9/s",
 )  # fmt: skip
 FRACTION = Quantity("a share", {"%": 0.01}, ("80%", "0.8"), plain=1.0, most="100%", smallest="0.0001%")
@@ -117,6 +117,8 @@ WATER_INTENSITY = Quantity(
     bare=("l/kWh",), most="1,000 l/kWh", smallest="0.000001 l/kWh",
 )  # fmt: skip
 _COUNT = Quantity("a whole number", {"": 1.0}, ("8", "1,000"), plain=1.0)
+MOST_PLANNED_PER_S = 1e7
+"""Requests of a workload, all origins together, with growth and at their peak."""
 MOST_DEVICES = 1_000_000_000
 MOST_NODES = 10_000_000
 MOST_SPARE_NODES = 100_000

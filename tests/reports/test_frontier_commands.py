@@ -76,7 +76,7 @@ def test_text_markdown_and_json_of_alternatives(
         (["frontier", "--time-limit", "0 s"], "no time is left"),
         (["frontier", "--json", "--markdown"], "choose one"),
         (["frontier", "--y", "embodied", "--jobs", "1"], "embodied carbon of"),
-        (["frontier", "--output", "nowhere/points.jsonl"], "nowhere/points.jsonl"),
+        (["frontier", "--output", "nowhere/points.jsonl"], "there is no folder nowhere"),
         (["alternatives", "--within", "200%"], "--within"),
         (["alternatives", "--within", "near"], "--within"),
         (["alternatives", "--json", "--markdown"], "choose one"),

@@ -63,7 +63,7 @@ def test_a_plan_is_held_to_its_own_confidence(
         (["--resume", "a", "--output", "b"], "--resume"),
         (["--time-limit", "0 s"], "no time is left"),
         (["--json", "--markdown"], "choose one"),
-        (["--output", "nowhere/draws.jsonl"], "nowhere/draws.jsonl"),
+        (["--output", "nowhere/draws.jsonl"], "there is no folder nowhere"),
         (["nowhere.json"], "nowhere.json cannot be read"),
         (["--range", "demand"], "is no range of an input"),
         (["--range", "demnd=80%..130%"], 'did you mean "demand"?'),
