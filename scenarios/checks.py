@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from scenarios.catalog import Catalog
 
 
-def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[Finding]:
+def findings(
+    parts: Any, written: Mapping[str, Any], catalog: Catalog, most_per_s: float = units.MOST_PLANNED_PER_S
+) -> list[Finding]:
     """Everything wrong between the parts.
 
     parts: an object with the attributes of a Scenario; None stands for a part that could not be read
     written: the mapping as the user wrote it
+    most_per_s: the most requests a second that may be planned for, of one workload
     """
     found: list[Finding] = []
     if parts.slots:
@@ -34,7 +37,7 @@ def findings(parts: Any, written: Mapping[str, Any], catalog: Catalog) -> list[F
     for name, workload in (parts.workloads or {}).items():
         found += _shapes(name, workload, catalog)
         if parts.planning:
-            found += _planned(name, workload, parts.planning)
+            found += _planned(name, workload, parts.planning, most_per_s)
         found += _quality(name, workload.precisions, workload.quality_loss)
         found += measurement_findings(name, workload, catalog)
     found += unknown_accelerators(written, catalog)
@@ -96,13 +99,13 @@ def _shapes(name: str, workload: Workload, catalog: Catalog) -> Iterator[Finding
             yield Finding((*where, index), message, "shorten the request or choose a model with a longer context")
 
 
-def _planned(name: str, workload: Workload, planning: Planning) -> Iterator[Finding]:
+def _planned(name: str, workload: Workload, planning: Planning, most_per_s: float) -> Iterator[Finding]:
     """Each rate is believable, and so is what is planned for: all origins together, grown, at their peak."""
     busiest = max(map(sum, zip(*workload.demand.values(), strict=True)))
     planned = busiest * (1 + planning.growth) * planning.peak_factor
-    if planned > units.RATE.maximum:
+    if planned > most_per_s:
         message = f"{planned:,.4g} requests/s are planned for, with growth and peak factor"
-        yield Finding(("workloads", name, "demand"), message, f"at most {units.RATE.most}")
+        yield Finding(("workloads", name, "demand"), message, f"at most {most_per_s / 1e6:,.0f}M/s")
 
 
 def _quality(name: str, precisions: tuple[str, ...], loss: QualityLoss | None) -> Iterator[Finding]:

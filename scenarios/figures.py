@@ -43,8 +43,7 @@ RATIO = Quantity("a ratio", {"1": 1.0, "%": 0.01}, ("0.55", "55%"), plain=1.0, m
 SECONDS = Quantity("a time", {"s": 1.0, "ms": 1e-3, "us": 1e-6}, ("20 us",), bare=("us",), most="100 s")
 INTENSITY = units.CARBON_INTENSITY
 WATER = Quantity(
-    "a water use per energy", {"L/kWh": 1.0, "l/kWh": 1.0}, ("0.12 L/kWh",), bare=("L/kWh",),
-    most="1,000 L/kWh",
+    "a water use per energy", {"L/kWh": 1.0, "l/kWh": 1.0}, ("0.12 L/kWh",), bare=("L/kWh",), most="1,000 L/kWh"
 )
 
 _SIGNED = (DEGREES,)

@@ -134,7 +134,7 @@ class Quantity:
         if len(readings) > 1:
             hint = f"write {' or '.join(readings)}, whichever is meant"
         if self.bare_most < self.maximum:
-            raise UnitError(f"{show(value)} without a percent sign is more than {self.bare_most:g}", hint)
+            raise NoUnit(f"{show(value)} without a percent sign is more than {self.bare_most:g}", hint)
         raise UnitError(f"{show(value)} is more than {self.most}", hint)
 
     def _can_be(self, amount: float) -> bool:

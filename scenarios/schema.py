@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr
 
+from scenarios import units
 from scenarios.check_names import unknown_names
 from scenarios.checks import findings
 from scenarios.errors import Problem, ScenarioError
@@ -24,6 +25,10 @@ from scenarios.schema_types import Account, Basis, Part, Text, distinct, name_pa
 
 if TYPE_CHECKING:
     from scenarios.catalog import Catalog, Region
+
+
+_MOST_ASKED_PER_S = 10 * units.MOST_PLANNED_PER_S
+"""Questions about more demand go beyond what a file may ask for."""
 
 
 class Scenario(Part):
@@ -118,9 +123,10 @@ class Scenario(Part):
         """
         copy = replaced(self, path, value, context={"slots": len(self.slots)}, source=self._source)
         written = copy.model_dump(by_alias=True)
+        wrong = findings(copy, written, self.catalog, _MOST_ASKED_PER_S)
         problems = [
             Problem(self._source, None, ".".join(map(str, found.path)), found.message, found.hint, found.ways)
-            for found in (*unknown_names(written, self.catalog), *findings(copy, written, self.catalog))
+            for found in (*unknown_names(written, self.catalog), *wrong)
         ]
         if problems:
             raise ScenarioError(problems)

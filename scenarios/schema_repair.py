@@ -51,7 +51,7 @@ def _weight(value: object) -> float:
         raise BadValue(f"{show(value)} is no weight", _EXAMPLE) from error
     if isinstance(value, bool) or not weight >= 0:
         raise BadValue(f"{show(value)} is no weight", _EXAMPLE)
-    if weight > _MOST_WEIGHT:
+    if _MOST_WEIGHT < weight < NEVER:
         raise BadValue(f"{show(value)} is more than {_MOST_WEIGHT:,}", "write never to keep a limit as it is")
     return weight
 

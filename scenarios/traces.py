@@ -190,7 +190,7 @@ def read_trace(path: Path, name: str, hint: str = "the path is relative to the s
         raise ScenarioError(problems)
     span_s = max(found.times_s, default=0.0) - min(found.times_s, default=0.0)
     if span_s > LONGEST_S:
-        apart = f"{span_s / 86_400 / 365:,.0f} years apart" if span_s < 1e15 else "further apart than any trace is long"
+        apart = f"{span_s / 86_400 / 365:,.0f} years apart" if span_s < 1e15 else "too far apart"
         hint = "at most 20 years; a number is in seconds, not in milliseconds or less"
         raise ScenarioError(Problem(name, None, "time", f"the times are {apart}", hint))
     if not found.prompts:

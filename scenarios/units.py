@@ -115,7 +115,7 @@ WATER_PER_YEAR = Quantity(
     shown=(("m3/yr", 1e3, 1e3), ("l/yr", 1.0, 0.0)),
 )  # fmt: skip
 RATE = Quantity(
-    "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True, most="10M/s",
+    "a rate of requests", _RATES, ("600/s", "1,000 qps", "36k/min"), plain=1.0, multipliers=True, most="100M/s",
     smallest="1e-9/s",
     shown=(("/s", 1.0, 0.0),),
 )  # fmt: skip
@@ -147,6 +147,8 @@ WATER_INTENSITY = Quantity(
     shown=(("l/kWh", 1.0, 0.0),),
 )  # fmt: skip
 _COUNT = Quantity("a whole number", {"": 1.0}, ("8", "1,000"), plain=1.0)
+MOST_PLANNED_PER_S = 1e7
+"""Requests of a workload, all origins together, with growth and at their peak."""
 MOST_DEVICES = 1_000_000_000
 MOST_NODES = 10_000_000
 MOST_SPARE_NODES = 100_000

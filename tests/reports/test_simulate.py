@@ -63,7 +63,7 @@ def test_a_missed_promise_is_said_first_and_is_no_error(plan: str, capsys: pytes
         (["--at", "5 s"], "--lose"),
         (["--lose", "nodes", "--at", "1 h"], "--at: 3600 s is after"),
         (["--requests", "1e9"], "at most 30,000,000"),
-        (["--warm-up", "500,000 h"], "at most 30,000,000"),
+        (["--warm-up", "8e5 h"], "at most 30,000,000"),
         (["--lose", "nodes", "--at", "5 s", "--back", "4 s"], "--back"),
         (["--spread", "5"], "--spread"),
         (["--warm-up", "long"], "--warm-up"),
