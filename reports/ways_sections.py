@@ -106,10 +106,8 @@ def gated(plan: Plan) -> Section | None:
         lines = [line for line in plan.gated if line.workload == name]
         counts = listed(f"{spoken(line.wall)} rules out {line.ways:,}" for line in lines)
         way = "way" if lines[-1].ways == 1 else "ways"
-        nearest = next((line.nearest for line in lines if line.nearest), "")
-        told.append(
-            sentence(f"{plain(name)}: {counts} {way} of running" + (f"; the nearest miss: {nearest}" if nearest else ""))
-        )
+        nearest = next((f"; the nearest miss: {line.nearest}" for line in lines if line.nearest), "")
+        told.append(sentence(f"{plain(name)}: {counts} {way} of running{nearest}"))
     return section("gated", "Nothing can run it: what rules out how many", [Bullets(tuple(told))] if told else [])
 
 

@@ -58,7 +58,8 @@ def solved_once(monkeypatch: pytest.MonkeyPatch, shipped_plan: Shipped) -> None:
     solve = optimizer.solve
 
     def known(scenario: Any, binding: bool = True, **asked: Any) -> Plan:
-        if scenario.name in scenarios.names() and scenario == scenarios.load(scenario.name):
+        ways = asked.get("ways")  # the plan known has none of them
+        if not ways and scenario.name in scenarios.names() and scenario == scenarios.load(scenario.name):
             with monkeypatch.context() as real:
                 real.setattr(optimizer, "solve", solve)
                 plan = shipped_plan(scenario.name)
