@@ -9,7 +9,8 @@ from reports.charts import LIGHT, Chart, bare, lines
 from reports.content import Table, columns
 from reports.names import Places
 from reports.summary import quantity
-from reports.words import listed, money, percent, percentile, plain, spoken, together
+from reports.ways_sections import way_said
+from reports.words import listed, money, percent, percentile, spoken, together
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -113,7 +114,7 @@ def ways_out(plan: Plan, places: Places) -> Chart | None:
     found: dict[str, Repair] = {}
     for one in plan.repairs:
         if one.to is not None and one.usd_per_year is not None and one.verified:
-            found.setdefault(one.key or one.says, one)
+            found.setdefault(one.key if one.kind == "limit" else one.says, one)
     ways = sorted(found.values(), key=lambda one: one.usd_per_year or 0.0)[:_SHOWN]
     if len(ways) < 2:
         return None
@@ -128,9 +129,10 @@ def ways_out(plan: Plan, places: Places) -> Chart | None:
 
 
 def _way(one: Repair, places: Places) -> str:
-    if one.limit:
+    if one.kind == "limit":
         return f"{places.limit(one.limit)} to {quantity(one.to, one.unit, one.start)}"
-    return plain(one.says)
+    changes = f" ({len(one.changes)} changes)" if len(one.changes) > 1 else ""
+    return f"no. {one.number}{changes}: {way_said(one, places)}"
 
 
 def _draw_ways(axes: Axes, rows: list[tuple[str, float]]) -> None:

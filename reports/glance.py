@@ -8,7 +8,8 @@ from optimizer.plan import Binding, Plan
 from reports.charts_bills import limit_on
 from reports.charts_limits import full_limits
 from reports.names import Places
-from reports.summary import effect, moved, quantity, served_per_s
+from reports.summary import effect, moved, served_per_s
+from reports.ways_sections import way_said
 from reports.words import count, gap, mass, money, number, percent, plain, rate, sentence, within
 
 _HELD = 4
@@ -138,11 +139,10 @@ def _obstacles(plan: Plan, places: Places) -> list[str]:
         sentence(f"{places.limit(one.limit)}: {plain(one.says)}" if one.says else places.limit(one.limit))
         for one in plan.conflict
     ]
-    ways = [one for one in plan.repairs if one.to is not None and one.verified and one.limit]
-    for one in sorted(ways, key=moved)[:_HELD]:
-        start, to = quantity(one.start, one.unit, one.to), quantity(one.to, one.unit, one.start)
+    ways = [one for one in plan.repairs if one.to is not None and one.verified]
+    for one in sorted(ways, key=lambda one: one.weight if one.weight is not None else moved(one))[:_HELD]:
         cost = f" ({money(one.usd_per_year)} a year)" if one.usd_per_year is not None else ""
-        said.append(f"A way out: {places.limit(one.limit)} from {start} to {to}{cost}.")
+        said.append(f"A way out: {way_said(one, places)}{cost}.")
     if not said:
         said = [sentence(plain(f"{one.what}: {one.says}")) for one in plan.rejected[:_HELD] if one.says]
     return said

@@ -47,9 +47,8 @@ def ways(plan: Plan, places: Places, scenario: Scenario | None = None) -> Sectio
         return None
     rows = []
     for one in found:
-        told = "; ".join(change_said(change, places) for change in one.changes)
         weight = percent(one.weight or 0.0, 3)
-        rows.append((str(one.number), told, weight, _money(one), _carbon(one)))
+        rows.append((str(one.number), way_said(one, places), weight, _money(one), _carbon(one)))
     headings = columns(">no.", "what changes", ">change", ">money a year", ">carbon a year")
     asked = {ADDITION: 1.0} | (scenario.repair.weights if scenario is not None else {})
     but = "; ".join(f"{_named(name, places)} {_counts(weight)}" for name, weight in asked.items())
@@ -109,6 +108,14 @@ def gated(plan: Plan) -> Section | None:
         nearest = next((f"; the nearest miss: {line.nearest}" for line in lines if line.nearest), "")
         told.append(sentence(f"{plain(name)}: {counts} {way} of running{nearest}"))
     return section("gated", "Nothing can run it: what rules out how many", [Bullets(tuple(told))] if told else [])
+
+
+def way_said(one: Repair, places: Places) -> str:
+    """Everything that a way out changes: `one more region: Columbus (Ohio); the budget from $5M/yr to $5.4M/yr`."""
+    if one.changes:
+        return "; ".join(change_said(change, places) for change in one.changes)
+    start, to = quantity(one.start, one.unit, one.to), quantity(one.to, one.unit, one.start)
+    return f"{places.limit(one.limit)} from {start} to {to}"
 
 
 def change_said(change: Change, places: Places) -> str:

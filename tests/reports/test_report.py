@@ -8,10 +8,15 @@ import re
 import pytest
 
 from optimizer.plan import Change, Plan
+from optimizer.ways_out import change_of
+from reports.charts_limits import ways_out
 from reports.content import Bullets, Content, Paragraph, Section, Table
+from reports.glance import holds
 from reports.markdown import markdown
+from reports.names import Places
 from reports.report import EXPLAIN_FIRST, report
 from reports.text import console, show
+from reports.ways_sections import change_said
 from tests.reports import plans
 
 HOSTILE = "[red]a|b[/red] <script>*x*</script> `c` \x1b[31m\n# d"
@@ -118,9 +123,7 @@ def test_losses_say_that_spare_nodes_do_not_take_over() -> None:
         first, *others = plan.nodes
         more = {slot: nodes + spare for slot, nodes in first.by_slot.items()}
         fuller = first.model_copy(update={"nodes": first.nodes + spare, "by_slot": more})
-        assert f"{says} counted on" in words(
-            section(plan.model_copy(update={"nodes": [fuller, *others]}), "losses")
-        )
+        assert f"{says} counted on" in words(section(plan.model_copy(update={"nodes": [fuller, *others]}), "losses"))
 
 
 def test_limits_that_differ_in_place_only_are_one_line() -> None:
@@ -297,3 +300,19 @@ def test_a_terminal_gets_colour_unless_asked_not_to(monkeypatch: pytest.MonkeyPa
     plain = Terminal()
     show(report(plans.feasible()), console(plain, 80))
     assert "\x1b[1;32m" not in plain.getvalue() and "\x1b[32m" not in plain.getvalue()
+
+
+def test_ways_out_of_several_changes_are_told_change_by_change_on_the_page() -> None:
+    """In the glance and in the chart as in the table, not in the words of the record."""
+    plan = plans.infeasible()
+    one, two = (change_of(repair) for repair in plan.repairs[:2])
+    both = plan.repairs[0].model_copy(
+        update={"kind": "combination", "limit": "combination", "start": "as it is", "to": "all", "changes": [one, two]}
+    )
+    told = plan.model_copy(
+        update={"repairs": [both.model_copy(update={"number": 1, "weight": 0.5}), *plan.repairs[1:]]}
+    )
+    chart, glanced = ways_out(told, Places()), " ".join(holds(told, Places())[1])
+    assert chart is not None
+    for said in (" ".join(row[0] for row in chart.table.rows), glanced):
+        assert "as it is" not in said and change_said(one, Places()) in said
