@@ -68,7 +68,7 @@ def _headline(found: Frontier, file: str) -> str:
         xs, ys = together(found.x_unit, [last.x, first.x]), together(found.y_unit, [last.y, first.y])
         says = f"{account(found.x)} rises from {xs[0]} to {xs[1]} as {account(found.y)} falls from {ys[0]} to {ys[1]}"
         if found.ended_by == "closed":
-            says += f"; no open box is left between these {count(len(found.points), 'fleet')}"
+            says += f"; to within the gap, these {count(len(found.points), 'fleet')} are the whole frontier"
         knee = next((point for point in found.points if point.knee), None)
         if knee is not None:
             says += f"; the knee is at {_one(found.x_unit, knee.x)} and {_one(found.y_unit, knee.y)}"
