@@ -69,9 +69,9 @@ def test_no_enumerated_fleet_beats_a_point_or_lies_in_a_closed_box(seed: int, ga
 def test_drawn_fleets_are_monotone_and_each_point_is_the_enumerated_least(kind: str) -> None:
     """However few points are asked for."""
     traded = 0
-    for seed in range(6):
+    for seed in range(4):
         scenario = limited(kind, seed)[1]
-        found = optimizer.frontier(scenario, "usd", "carbon", 2 + seed % 5)
+        found = optimizer.frontier(scenario, "usd", "carbon", 2 + seed)
         if found.status in ("infeasible", "no_candidate"):
             continue
         assert found.status == "complete" and 1 <= len(found.points) <= found.asked
@@ -85,13 +85,13 @@ def test_drawn_fleets_are_monotone_and_each_point_is_the_enumerated_least(kind: 
 def test_bounds_on_costs_below_zero_are_proven() -> None:
     """What is sold of today's nodes may bring more than the fleet costs: a bound is then below zero as well."""
     negative = 0
-    for seed in range(24):
+    for seed in (0, 5, 7, 14, 21, 23):  # of the first two dozen, those that bring money
         scenario = limited("today", seed)[1]
         found = optimizer.frontier(scenario, "usd", "carbon", 6, gap=0.3)
         if found.points and found.points[-1].x < 0:
             negative += 1
             assert_nothing_better(scenario, found, 0.3)
-    assert negative
+    assert negative == 6
 
 
 def test_more_points_are_spent_where_the_frontier_is_open() -> None:
