@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from optimizer import milp
-from optimizer.moves import Move, latency_limits, moved
+from optimizer.moves import Move, a_bit_more, latency_limits, moved
 from optimizer.plan import ConflictMember, Plan, Repair
 from optimizer.program import Program, build
 from optimizer.switchable import Switchable
@@ -42,9 +42,6 @@ ORDER = (
     "residency",
 )
 NOT_OFFERED_AS_REPAIR = ("residency", "precisions")
-MARGIN = 2e-3  # a limit is moved this much further than the least, so that the repaired question is not on the edge
-COUNTS = ("quota", "min", "max", "changes")
-COUNT_TOLERANCE = 1e-7
 LATENCY_STEP = 0.005
 LATENCY_MOST = 64.0
 
@@ -148,20 +145,13 @@ def _repair(scenario: Scenario, model: Switchable, limit: Elastic, check: Check)
     if np.isnan(least):
         says = f"not settled in the time allowed whether moving the {limit.name} limit alone helps"
         return _said(limit, None, says).model_copy(update={"settled": False})
-    return _priced(limit, moved(scenario, limit, _a_bit_more(limit, least)), model, check)
+    # A latency limit is known to work as it is.
+    by = least if kind in ("itl", "ttft") else a_bit_more(limit, least)
+    return _priced(limit, moved(scenario, limit, by), model, check)
 
 
 def _never(limit: Elastic) -> str:
     return f"no change of the {limit.name} limit alone helps"
-
-
-def _a_bit_more(limit: Elastic, least: float) -> float:
-    kind = limit.name.split()[0]
-    if kind in COUNTS:
-        return max(least - COUNT_TOLERANCE, 0.0)  # counts are rounded to the next whole one
-    if kind in ("itl", "ttft"):
-        return least  # known to work as it is
-    return min(least + MARGIN * (1 + least), limit.most if np.isfinite(limit.most) else np.inf)
 
 
 def _said(limit: Elastic, to: float | None, says: str, plan: Plan | None = None) -> Repair:

@@ -17,6 +17,11 @@ CAPS = {
     "energy": "energy_kwh_per_year",
 }
 
+COUNTS = ("quota", "min", "max", CHANGES)
+COUNT_TOLERANCE = 1e-7
+MARGIN = 2e-3
+"""A limit is moved this much further than the least, so that the repaired question is not on the edge."""
+
 
 @dataclass(frozen=True)
 class Move:
@@ -61,6 +66,13 @@ def relaxed_value(limit: Elastic, by: float) -> float:
     """Value of the limit once it is relaxed by the fraction `by`."""
     downwards = limit.name.split()[0] in ("demand", "node", "region", "min")
     return limit.value + (-by if downwards else by) * size(limit.name, limit.value)
+
+
+def a_bit_more(limit: Elastic, by: float) -> float:
+    """A little more than the least relaxation; counts are rounded to the next whole one, so they need no margin."""
+    if limit.name.split()[0] in COUNTS:
+        return max(by - COUNT_TOLERANCE, 0.0)
+    return min(by + MARGIN * (1 + by), limit.most)
 
 
 def moved(scenario: Scenario, limit: Elastic, by: float) -> Move:

@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from optimizer import milp
-from optimizer.moves import latency_limits, moved
+from optimizer.moves import a_bit_more, latency_limits, moved
 from optimizer.plan import Change
 from optimizer.program import Program, build
 from optimizer.tables import ask
@@ -26,7 +26,6 @@ from scenarios.schema_repair import ADDITION, NEVER, Repair
 Watch = Callable[[milp.Progress], None]
 KEPT = ("residency", "precisions", "itl", "ttft")
 FALLING = ("demand", "node", "region", "min")
-COUNTS = ("quota", "min", "max", "changes")
 SUPPLY = ("quota", "site")
 SUPPLY_PART = 0.01
 """What a limit on supply counts where the question is what would be if devices could be had."""
@@ -37,9 +36,7 @@ MOST_LATENCY, MOST_TRIES = 4, 12
 """Latency limits that are tried in all their sets, and sets of steps that are priced for one combination."""
 LEAST_WEIGHT = 1e-3
 """What a weight of 0 counts: nothing moves for nothing."""
-MARGIN = 2e-3  # every limit is moved this much further than the least, so that the repaired question is not on the edge
 MOVED = 1e-6
-COUNT_TOLERANCE = 1e-7
 SECONDS, NODES = 20.0, 100  # at which a search for the least sum stops; nodes are the same on every machine
 GAP = 0.01  # of the weighted sum; 0 where the scenario asks for a gap of 0
 STAGE = "move several limits"
@@ -234,10 +231,3 @@ def most(limit: Elastic) -> float:
     if kind == "min":
         return 1.0 - 1.0 / limit.value
     return MOST_FALL if kind in FALLING else limit.most
-
-
-def a_bit_more(limit: Elastic, by: float) -> float:
-    """Counts are rounded to the next whole one, so they need no margin."""
-    if limit.name.split()[0] in COUNTS:
-        return max(by - COUNT_TOLERANCE, 0.0)
-    return min(by + MARGIN * (1 + by), limit.most)

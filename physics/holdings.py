@@ -66,9 +66,3 @@ class Today:
         columns = (self.new_col, self.moves.col, self.holdings.retire_col, self.more_col)
         found = np.concatenate(columns)
         return found[found >= 0]
-
-    def most_income_usd_per_year(self) -> float:
-        """What selling everything would bring: no bill is lower than this far below 0."""
-        held = self.holdings
-        gain = np.maximum(held.resale_usd_per_year - held.retire_usd_per_year, 0.0)
-        return float((gain * held.nodes)[held.retire_col >= 0].sum())

@@ -8,10 +8,10 @@ from functools import lru_cache
 import pytest
 
 from optimizer.additions import additions
+from optimizer.moves import MARGIN
 from optimizer.plan import Change, Plan, Repair
 from optimizer.solve import solve
 from optimizer.ways_out import changed, relative
-from optimizer.ways_search import MARGIN
 from scenarios.schema import Scenario
 from tests.optimizer.brute_force import optimum
 from tests.optimizer.cases import DROP, EAST, NORTH, chat, small_scenario, two_regions
